@@ -1,0 +1,112 @@
+//! Reads what requests are made of from arguments.
+
+use ferrovia_expr::{Object, Value};
+use ferrovia_runtime::port::Fault;
+use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue};
+use url::Url;
+
+use super::exchange::Redirects;
+use super::executor::OutputForm;
+use crate::arguments::{Arguments, plain_text};
+use crate::auth::Credentials;
+use crate::fault;
+use crate::resource::LocalFiles;
+
+/// Headers that frame a message or manage a connection: another value than the true one would let a request carry a second.
+const MANAGED_HEADERS: [&str; 9] = [
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// An endpoint: `{uri, authentication?}`, or the URI alone.
+pub(crate) fn endpoint(
+    value: &Value,
+    files: &LocalFiles,
+) -> Result<(Url, Option<Credentials>), Fault> {
+    if let Some(uri) = value.as_str() {
+        return Ok((http_url(uri)?, None));
+    }
+    let endpoint = Arguments::of("endpoint", value)?;
+    let credentials = endpoint
+        .value("authentication")
+        .map(|policy| Credentials::parse(policy, files))
+        .transpose()?;
+    Ok((http_url(endpoint.required_text("uri")?)?, credentials))
+}
+
+pub(crate) fn http_url(uri: &str) -> Result<Url, Fault> {
+    // The URI may carry secrets in its query, so it is not repeated in the fault.
+    let url = Url::parse(uri.trim())
+        .map_err(|error| fault::validation(format!("endpoint: not an absolute URI: {error}")))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        other => Err(fault::validation(format!(
+            "endpoint: the scheme `{other}` is not http or https"
+        ))),
+    }
+}
+
+/// Headers from an object: strings as they are, other scalars as JSON, arrays as repeated headers.
+pub(crate) fn header_map(headers: Option<&Object>) -> Result<HeaderMap, Fault> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers.into_iter().flat_map(Object::iter) {
+        let parsed = HeaderName::try_from(&**name);
+        let parsed = parsed.map_err(|_| {
+            fault::validation(format!(
+                "headers: `{}` is no header name",
+                name.escape_debug()
+            ))
+        })?;
+        if MANAGED_HEADERS.contains(&parsed.as_str()) {
+            let detail = format!("headers: `{parsed}` is set by the connection itself");
+            return Err(fault::validation(detail));
+        }
+        match value {
+            Value::Null => {}
+            Value::Array(items) => {
+                for item in items.iter() {
+                    map.append(parsed.clone(), header_value(name, item)?);
+                }
+            }
+            _ => {
+                map.append(parsed, header_value(name, value)?);
+            }
+        }
+    }
+    Ok(map)
+}
+
+fn header_value(name: &str, value: &Value) -> Result<HeaderValue, Fault> {
+    HeaderValue::from_bytes(plain_text(value).as_bytes()).map_err(|_| {
+        fault::validation(format!(
+            "headers: the value of `{name}` holds line breaks or control characters"
+        ))
+    })
+}
+
+pub(crate) fn redirects(arguments: Arguments<'_>) -> Result<Redirects, Fault> {
+    Ok(if arguments.flag("redirect")?.unwrap_or(false) {
+        Redirects::Followed
+    } else {
+        Redirects::Refused
+    })
+}
+
+pub(crate) fn output_form(arguments: Arguments<'_>) -> Result<OutputForm, Fault> {
+    match arguments.text("output")? {
+        None | Some("content") => Ok(OutputForm::Content),
+        Some("raw") => Ok(OutputForm::Raw),
+        Some("response") => Ok(OutputForm::Response),
+        Some(other) => Err(fault::validation(format!(
+            "`output` must be content, raw or response, not `{other}`"
+        ))),
+    }
+}

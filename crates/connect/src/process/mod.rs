@@ -1,0 +1,16 @@
+//! Child processes: shell commands, and scripts that need an interpreter of their own.
+//!
+//! Owns how a process is started, bounded and ended. A process gets a cleared environment, a fresh directory that is
+//! removed afterwards, and a process group that is killed as a whole when the call ends, however it ends. This bounds
+//! what a command uses; it is no sandbox: a command may read what the user running Ferrovia may read, and a process that
+//! makes itself a group of its own (`setsid`) is not followed.
+
+mod group;
+mod report;
+mod run;
+mod shell;
+
+pub(crate) use report::{Finished, ReturnForm};
+pub(crate) use run::{Invocation, Processes, output_too_large, search_path};
+pub(crate) use shell::ShellExecutor;
+pub(crate) use shell::{Inputs, check_text, fresh_directory};

@@ -1,0 +1,14 @@
+//! The connectors against real servers, processes and scripts on this machine. Nothing here needs the internet.
+
+#![allow(clippy::unwrap_used)]
+
+mod auth;
+mod egress;
+mod http;
+mod openapi;
+mod process;
+mod resource;
+mod script;
+mod server;
+mod support;
+mod tls;

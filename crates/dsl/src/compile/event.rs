@@ -1,0 +1,176 @@
+//! `listen` and `schedule`: consumption strategies, filters, correlation.
+
+use std::str::FromStr;
+
+use ferrovia_expr::Value;
+
+use super::Compiler;
+use super::expression::enclosed;
+use super::site::{At, Site};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::plan::{
+    AttributeMatch, Consumption, Correlation, EventFilter, EventRead, Iterator, Kind, Listen,
+    Matcher, Schedule, Strategy, Until,
+};
+
+impl<'n> Compiler<'n> {
+    pub(super) fn listen(&mut self, at: &At<'n>, body: &At<'n>) -> Kind {
+        let to = body.get("to").unwrap_or_else(|| body.clone());
+        let strategy = self.strategy(&to, Site::Definition);
+        self.note_interests(&strategy);
+        Kind::Listen(Listen {
+            strategy,
+            read: read(body),
+            each: at.get("foreach").map(|each| self.iterator(&each)),
+        })
+    }
+
+    fn iterator(&mut self, at: &At<'n>) -> Iterator {
+        let item = at.text("item").unwrap_or_else(|| "item".into());
+        let index = at.text("at").unwrap_or_else(|| "index".into());
+        let (body, output, export) = self.with_locals([item.clone(), index.clone()], |compiler| {
+            let body = at.get("do").map(|tasks| compiler.list(&tasks));
+            let output = compiler.output(at.get("output").as_ref(), Site::OutputAs);
+            let export = compiler.output(at.get("export").as_ref(), Site::ExportAs);
+            (body, output, export)
+        });
+        let body = body.unwrap_or_else(|| self.add_list(Vec::new()));
+        Iterator {
+            item,
+            at: index,
+            body,
+            output,
+            export,
+        }
+    }
+
+    fn strategy(&mut self, at: &At<'n>, site: Site) -> Strategy {
+        let (consumption, filters) = if let Some(one) = at.get("one") {
+            (Consumption::One, vec![self.filter(&one, site)])
+        } else if let Some(all) = at.get("all") {
+            (Consumption::All, self.filters(&all, site))
+        } else {
+            let any = at.get("any");
+            (
+                Consumption::Any,
+                any.map(|any| self.filters(&any, site)).unwrap_or_default(),
+            )
+        };
+        let until = at.get("until").and_then(|until| match until.node.as_str() {
+            Some(_) => self.condition(&until, site).map(Until::Condition),
+            None => Some(Until::Consumed(self.strategy(&until, site))),
+        });
+        Strategy {
+            consumption,
+            filters: filters.into(),
+            until: until.map(Box::new),
+        }
+    }
+
+    fn filters(&mut self, at: &At<'n>, site: Site) -> Vec<EventFilter> {
+        at.items()
+            .map(|filter| self.filter(&filter, site))
+            .collect()
+    }
+
+    fn filter(&mut self, at: &At<'n>, site: Site) -> EventFilter {
+        let mut with = Vec::new();
+        for (key, attribute) in at
+            .get("with")
+            .iter()
+            .flat_map(|with| with.entries().collect::<Vec<_>>())
+        {
+            if let Some(matcher) = self.matcher(&attribute, site) {
+                with.push(AttributeMatch {
+                    attribute: key.name.clone(),
+                    matcher,
+                });
+            }
+        }
+        let mut correlate = Vec::new();
+        for (key, correlation) in at
+            .get("correlate")
+            .iter()
+            .flat_map(|c| c.entries().collect::<Vec<_>>())
+        {
+            let Some(from) = correlation
+                .get("from")
+                .and_then(|from| self.condition(&from, site))
+            else {
+                continue;
+            };
+            let expect = correlation
+                .get("expect")
+                .map(|expect| self.template(&expect, site));
+            correlate.push(Correlation {
+                name: key.name.clone(),
+                from,
+                expect,
+            });
+        }
+        EventFilter { with, correlate }
+    }
+
+    fn matcher(&mut self, at: &At<'n>, site: Site) -> Option<Matcher> {
+        if let Some(source) = at.node.as_str().and_then(enclosed) {
+            return self.expr(source, at, site).map(Matcher::Expr);
+        }
+        let value = at.node.to_value();
+        let pattern = value
+            .as_str()
+            .and_then(|text| regex::Regex::new(&format!("^(?:{text})$")).ok());
+        Some(Matcher::Literal { value, pattern })
+    }
+
+    fn note_interests(&mut self, strategy: &Strategy) {
+        self.interests.extend(strategy.filters.iter().cloned());
+        if strategy.filters.is_empty() && strategy.consumption == Consumption::Any {
+            self.interests.push(EventFilter {
+                with: Vec::new(),
+                correlate: Vec::new(),
+            });
+        }
+        if let Some(Until::Consumed(until)) = strategy.until.as_deref() {
+            self.interests.extend(until.filters.iter().cloned());
+        }
+    }
+
+    pub(super) fn schedule(&mut self, at: &At<'n>) -> Schedule {
+        let cron = at.text("cron");
+        if let (Some(pattern), Some(place)) = (&cron, at.get("cron"))
+            && let Err(error) = croner::Cron::from_str(pattern)
+        {
+            self.report(
+                Diagnostic::error(codes::INVALID_CRON, place.node.span, &place.pointer, "this is not a cron expression")
+                    .label(error.to_string())
+                    .hint("five fields: minute, hour, day of month, month, day of week; `0 6 * * 1-5` is 06:00 on weekdays"),
+            );
+        }
+        let mut duration = |key| {
+            at.get(key)
+                .and_then(|d| self.duration(&d, Site::ScheduleEvent))
+        };
+        let (every, after) = (duration("every"), duration("after"));
+        let on = at
+            .get("on")
+            .map(|on| (self.strategy(&on, Site::ScheduleEvent), read(at)));
+        Schedule {
+            every,
+            cron,
+            after,
+            on,
+        }
+    }
+}
+
+fn read(at: &At<'_>) -> EventRead {
+    match at
+        .node
+        .get("read")
+        .and_then(|read| read.as_scalar().and_then(Value::as_str))
+    {
+        Some("envelope") => EventRead::Envelope,
+        Some("raw") => EventRead::Raw,
+        _ => EventRead::Data,
+    }
+}

@@ -1,0 +1,536 @@
+//! One step: an input is taken in, then transitions run until nothing is left that needs no outside.
+
+use ferrovia_dsl::plan::{Flow, Kind, Plan, SEMANTICS, TaskId};
+use ferrovia_expr::Value;
+
+use crate::error::{Error, ErrorType};
+use crate::frame::{Activity, Cursor, Frame, FrameId, Locals};
+use crate::input::{Cx, Input, Outcome, Refusal};
+use crate::obligation::{Command, Obligation, ObligationId};
+use crate::run::{Ending, Phase, Run, Work};
+use crate::trace::{TraceEntry, TraceEvent};
+
+/// Transitions that one step makes at the most; then it asks to be continued, so that a workflow that loops
+/// without waiting can still be cancelled and timed out.
+pub const TRANSITIONS_PER_STEP_MAX: u32 = 4_096;
+
+/// Obligations that a run may have open.
+pub(crate) const OBLIGATIONS_MAX: usize = 2_000;
+
+/// What came of a step.
+#[derive(Debug, Default, PartialEq)]
+pub struct Step {
+    pub trace: Vec<TraceEntry>,
+    /// To be carried out only after the input is durable.
+    pub commands: Vec<Command>,
+}
+
+/// Takes one input into a run. A refused input leaves the run as it was.
+pub fn step(plan: &Plan, run: &mut Run, input: Input, cx: &Cx<'_>) -> Result<Step, Refusal> {
+    if plan.semantics != SEMANTICS {
+        return Err(Refusal::UnknownSemantics);
+    }
+    let mut machine = Machine {
+        plan,
+        run,
+        cx,
+        trace: Vec::new(),
+    };
+    machine.accept(input)?;
+    machine.advance();
+    let trace = machine.trace;
+    Ok(Step {
+        trace,
+        commands: run.obligations.take_commands(),
+    })
+}
+
+pub(crate) struct Machine<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) run: &'a mut Run,
+    pub(crate) cx: &'a Cx<'a>,
+    pub(crate) trace: Vec<TraceEntry>,
+}
+
+/// What a task kind says after it was given control.
+pub(crate) enum Next {
+    /// The task is over with this raw output.
+    Output(Value),
+    /// The task is over and says itself where control goes.
+    Directed(Value, Flow),
+    /// The list in the frame's cursor runs, its first task with this input.
+    List(Value),
+    /// Something outside or a child must happen first.
+    Wait,
+}
+
+pub(crate) type Transition = Result<Next, Error>;
+
+impl<'a> Machine<'a> {
+    fn accept(&mut self, input: Input) -> Result<(), Refusal> {
+        match (&self.run.phase, input) {
+            (Phase::New, Input::Start { input, secrets }) => self.start(input, secrets),
+            (Phase::New, _) => return Err(Refusal::NotStarted),
+            (Phase::Ended(_), _) => return Err(Refusal::Ended),
+            (_, Input::Start { .. }) => return Err(Refusal::AlreadyStarted),
+            (_, Input::Cancel { reason }) => self.cancel(reason),
+            (Phase::Suspended, Input::Suspend) => return Err(Refusal::AlreadySuspended),
+            (Phase::Suspended, Input::Resume) => self.resume(),
+            (Phase::Suspended, input) => self.run.held.push_back(input),
+            (Phase::Running, Input::Suspend) => {
+                self.run.phase = Phase::Suspended;
+                self.note(None, TraceEvent::RunSuspended);
+            }
+            (Phase::Running, Input::Resume) => return Err(Refusal::NotSuspended),
+            (Phase::Running, input) => self.take(input)?,
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, input: Input) -> Result<(), Refusal> {
+        match input {
+            Input::EffectSettled { id, outcome } | Input::ChildSettled { id, outcome } => {
+                let frame = self.settled(&id)?;
+                self.outcome(frame, outcome);
+            }
+            Input::TimerFired { id } => {
+                let frame = self.settled(&id)?;
+                self.timer(frame, &id);
+            }
+            Input::MessageArrived { event } => self.message(event),
+            Input::Proceed => {
+                self.settled(&proceed_id())?;
+            }
+            Input::Start { .. } | Input::Cancel { .. } | Input::Suspend | Input::Resume => {
+                unreachable!("handled by accept")
+            }
+        }
+        Ok(())
+    }
+
+    /// The frame that waited for an obligation, which is thereby settled.
+    fn settled(&mut self, id: &ObligationId) -> Result<FrameId, Refusal> {
+        let frame = self
+            .run
+            .obligations
+            .owner(id)
+            .ok_or(Refusal::UnknownObligation)?;
+        self.run.obligations.settle(id);
+        if let Some(frame) = self.run.frames.get_mut(frame) {
+            frame.obligations.retain(|open| open != id);
+        }
+        Ok(frame)
+    }
+
+    fn resume(&mut self) {
+        self.run.phase = Phase::Running;
+        self.note(None, TraceEvent::RunResumed);
+        for input in std::mem::take(&mut self.run.held) {
+            // What was retracted meanwhile has nothing left to settle.
+            let _ = self.take(input);
+        }
+    }
+
+    fn cancel(&mut self, reason: Option<std::sync::Arc<str>>) {
+        self.note(
+            None,
+            TraceEvent::RunCancelled {
+                reason: reason.clone(),
+            },
+        );
+        self.end(Ending::Cancelled { reason });
+    }
+
+    /// Runs transitions until none is due, or until the limit of one step.
+    fn advance(&mut self) {
+        for _ in 0..TRANSITIONS_PER_STEP_MAX {
+            if !matches!(self.run.phase, Phase::Running) {
+                return;
+            }
+            let Some(work) = self.run.work.pop_front() else {
+                return;
+            };
+            match work {
+                Work::Enter {
+                    parent,
+                    slot,
+                    task,
+                    input,
+                } => self.enter(parent, slot, task, input),
+                Work::Done {
+                    parent,
+                    slot,
+                    output,
+                    flow,
+                } => self.child_done(parent, slot, output, flow),
+                Work::Failed {
+                    parent,
+                    slot,
+                    error,
+                } => self.child_failed(parent, slot, error),
+            }
+        }
+        if !self.run.work.is_empty() {
+            self.owe_run(proceed_id(), Obligation::Proceed);
+        }
+    }
+
+    fn start(&mut self, input: Value, secrets: Option<Value>) {
+        self.run.phase = Phase::Running;
+        self.run.started_ms = self.cx.now_ms;
+        self.run.input = input.clone();
+        self.run.secrets = secrets;
+        self.note(None, TraceEvent::RunStarted);
+        let root = self.run.frames.insert(Frame {
+            parent: None,
+            slot: 0,
+            task: None,
+            raw_input: input.clone(),
+            input: input.clone(),
+            started_ms: self.cx.now_ms,
+            locals: Locals::default(),
+            activity: Activity::Sequence,
+            cursor: Some(Cursor {
+                list: self.plan.root,
+                at: 0,
+                round: 0,
+            }),
+            children: Vec::new(),
+            obligations: Vec::new(),
+        });
+        if !self.plan.interests.is_empty() {
+            self.owe(
+                root,
+                ObligationId("events".into()),
+                Obligation::Subscription,
+            );
+        }
+        match self.workflow_input(root, input) {
+            Ok(input) => self.proceed(root, Ok(Next::List(input))),
+            Err(error) => self.fault(error),
+        }
+    }
+
+    /// Acts on what a task kind said.
+    pub(crate) fn proceed(&mut self, id: FrameId, transition: Transition) {
+        match transition {
+            Ok(Next::Wait) => {}
+            Ok(Next::List(input)) => self.enter_list(id, input),
+            Ok(Next::Output(output)) => self.complete(id, output, None),
+            Ok(Next::Directed(output, flow)) => self.complete(id, output, Some(flow)),
+            Err(error) => self.fail(id, error),
+        }
+    }
+
+    /// Enters the task at the frame's cursor, or ends the list when there is none.
+    fn enter_list(&mut self, id: FrameId, input: Value) {
+        let Some(cursor) = self.run.frames.get(id).and_then(|frame| frame.cursor) else {
+            return;
+        };
+        match self.plan[cursor.list].0.get(cursor.at as usize) {
+            Some(task) => {
+                self.run.work.push_back(Work::Enter {
+                    parent: id,
+                    slot: 0,
+                    task: *task,
+                    input,
+                });
+            }
+            None => self.list_done(id, input, Flow::Continue),
+        }
+    }
+
+    fn child_done(&mut self, parent: FrameId, slot: u32, output: Value, flow: Flow) {
+        let Some(frame) = self.run.frames.get_mut(parent) else {
+            return;
+        };
+        match (&frame.activity, &mut frame.cursor) {
+            (Activity::Extended { .. }, None) => self.target_done(parent, output, flow),
+            _ if flow == Flow::End => self.finish(output),
+            (Activity::Fork(_), _) => {
+                let next = self.branch_done(parent, slot, output);
+                self.proceed(parent, next);
+            }
+            (_, Some(cursor)) => {
+                let len = self.plan[cursor.list].0.len() as u32;
+                let next = match flow {
+                    Flow::Continue => cursor.at + 1,
+                    Flow::Goto(target) => {
+                        cursor.round += u32::from(target <= cursor.at);
+                        target
+                    }
+                    Flow::Exit | Flow::End => len,
+                };
+                cursor.at = next;
+                if next < len {
+                    self.enter_list(parent, output);
+                } else {
+                    self.list_done(parent, output, flow);
+                }
+            }
+            (_, None) => self.proceed(parent, Ok(Next::Output(output))),
+        }
+    }
+
+    /// The list of tasks of a frame has run to its end.
+    fn list_done(&mut self, id: FrameId, output: Value, flow: Flow) {
+        let Some(frame) = self.run.frames.get(id) else {
+            return;
+        };
+        if frame.parent.is_none() {
+            return self.finish(output);
+        }
+        let next = match &frame.activity {
+            Activity::Sequence | Activity::Function => Ok(Next::Output(output)),
+            Activity::For { .. } => self.next_iteration(id, output),
+            Activity::Try { .. } => self.try_list_done(id, output),
+            Activity::Listen(_) => self.event_processed(id, output),
+            Activity::Extended { .. } => return self.extension_list_done(id, output, flow),
+            Activity::Awaiting { .. } | Activity::Fork(_) => Ok(Next::Wait),
+        };
+        self.proceed(id, next);
+    }
+
+    fn child_failed(&mut self, parent: FrameId, slot: u32, error: Error) {
+        let Some(frame) = self.run.frames.get(parent) else {
+            return;
+        };
+        let next = match &frame.activity {
+            Activity::Fork(_) => self.branch_failed(parent, slot, error),
+            Activity::Try { .. } => self.try_failed(parent, error),
+            _ => Err(error),
+        };
+        self.proceed(parent, next);
+    }
+
+    fn outcome(&mut self, id: FrameId, outcome: Outcome) {
+        let Some(frame) = self.run.frames.get(id) else {
+            return;
+        };
+        let instance = self.instance(frame.task);
+        let next = match outcome {
+            Outcome::Completed(output) => self.awaited(id, output),
+            Outcome::Failed(fault) => Err(fault.at(&instance)),
+            Outcome::Faulted(error) => Err(error),
+        };
+        self.proceed(id, next);
+    }
+
+    fn timer(&mut self, id: FrameId, timer: &ObligationId) {
+        let Some(frame) = self.run.frames.get(id) else {
+            return;
+        };
+        match timer.0.rsplit_once('#').map(|(_, purpose)| purpose) {
+            Some(TIMEOUT) if frame.parent.is_none() => {
+                let detail = "the workflow took longer than its timeout";
+                self.fault(Error::standard(ErrorType::Timeout, "/timeout", detail));
+            }
+            Some(TIMEOUT) => {
+                let instance = self.instance(frame.task);
+                let detail = "the task took longer than its timeout";
+                self.fail(id, Error::standard(ErrorType::Timeout, &instance, detail));
+            }
+            Some(RETRY) => self.retry_due(id),
+            Some(ATTEMPT) => self.attempt_timed_out(id),
+            _ => {
+                let input = frame.input.clone();
+                self.proceed(id, Ok(Next::Output(input)));
+            }
+        }
+    }
+
+    /// The workflow is over with the output of its last task.
+    fn finish(&mut self, output: Value) {
+        match self.workflow_output(output) {
+            Ok(output) => {
+                self.note(
+                    None,
+                    TraceEvent::RunCompleted {
+                        output: output.clone(),
+                    },
+                );
+                self.end(Ending::Completed(output));
+            }
+            Err(error) => self.fault(error),
+        }
+    }
+
+    /// An error that nobody caught halts the workflow.
+    pub(crate) fn fault(&mut self, error: Error) {
+        self.note(
+            None,
+            TraceEvent::RunFaulted {
+                error: error.clone(),
+            },
+        );
+        self.end(Ending::Faulted(error));
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.run.obligations.retract_all();
+        self.run.frames = Default::default();
+        self.run.work.clear();
+        self.run.listeners.clear();
+        self.run.mailbox.clear();
+        self.run.held.clear();
+        self.run.secrets = None;
+        self.run.phase = Phase::Ended(ending);
+    }
+
+    /// Ends a frame with an error: it and everything below is dropped, its parent decides.
+    pub(crate) fn fail(&mut self, id: FrameId, error: Error) {
+        let Some(frame) = self.remove(id) else { return };
+        match frame.parent {
+            Some(parent) => {
+                self.note_task(
+                    parent,
+                    frame.task,
+                    TraceEvent::TaskFaulted {
+                        error: error.clone(),
+                    },
+                );
+                self.run.work.push_back(Work::Failed {
+                    parent,
+                    slot: frame.slot,
+                    error,
+                });
+            }
+            None => self.fault(error),
+        }
+    }
+
+    /// Drops a frame with all frames below it, and retracts what they were owed.
+    pub(crate) fn remove(&mut self, id: FrameId) -> Option<Frame> {
+        let mut below = self.run.frames.get(id)?.children.clone();
+        while let Some(child) = below.pop() {
+            if let Some(frame) = self.run.frames.remove(child) {
+                below.extend(&frame.children);
+                self.forget(child, &frame);
+            }
+        }
+        let frame = self.run.frames.remove(id)?;
+        self.forget(id, &frame);
+        Some(frame)
+    }
+
+    /// The variables around a task: those of its parent.
+    pub(crate) fn outer_locals(&self, frame: &Frame) -> Locals {
+        let parent = frame.parent.and_then(|parent| self.run.frames.get(parent));
+        parent
+            .map(|parent| parent.locals.clone())
+            .unwrap_or_default()
+    }
+
+    /// Drops all children of a frame.
+    pub(crate) fn remove_children(&mut self, id: FrameId) {
+        let children = self
+            .run
+            .frames
+            .get(id)
+            .map(|frame| frame.children.clone())
+            .unwrap_or_default();
+        for child in children {
+            self.remove(child);
+        }
+    }
+
+    fn forget(&mut self, id: FrameId, frame: &Frame) {
+        frame
+            .obligations
+            .iter()
+            .for_each(|id| self.run.obligations.retract(id));
+        if matches!(frame.activity, Activity::Listen(_)) {
+            self.run.listeners.retain(|listener| *listener != id);
+        }
+    }
+
+    /// Registers what a frame is owed.
+    pub(crate) fn owe(&mut self, frame: FrameId, id: ObligationId, obligation: Obligation) {
+        if let Some(owner) = self.run.frames.get_mut(frame) {
+            owner.obligations.push(id.clone());
+        }
+        self.run.obligations.add(id, frame, obligation);
+    }
+
+    /// Registers what the run as a whole is owed.
+    fn owe_run(&mut self, id: ObligationId, obligation: Obligation) {
+        if let Some(root) = self.run.frames.root() {
+            self.run.obligations.add(id, root, obligation);
+        }
+    }
+
+    /// Whether one more obligation fits.
+    pub(crate) fn check_open(&self, instance: &str) -> Result<(), Error> {
+        if self.run.obligations.len() < OBLIGATIONS_MAX {
+            return Ok(());
+        }
+        let detail =
+            format!("the run waits for {OBLIGATIONS_MAX} things already, which is the limit");
+        Err(Error::standard(ErrorType::Runtime, instance, detail))
+    }
+
+    /// Notes something about a task, unless it is the body of a function: the call stands for it.
+    pub(crate) fn note_task(&mut self, parent: FrameId, task: Option<TaskId>, event: TraceEvent) {
+        let is_body = |frame: &Frame| matches!(frame.activity, Activity::Function);
+        if !self.run.frames.get(parent).is_some_and(is_body) {
+            self.note(task, event);
+        }
+    }
+
+    pub(crate) fn note(&mut self, task: Option<TaskId>, event: TraceEvent) {
+        self.trace.push(TraceEntry {
+            at_ms: self.cx.now_ms,
+            task,
+            event,
+        });
+    }
+
+    /// Where a frame is, repetitions included: the name of what it is owed.
+    pub(crate) fn place(&self, id: FrameId) -> String {
+        let Some(frame) = self.run.frames.get(id) else {
+            return String::new();
+        };
+        self.named(frame.task, frame.parent)
+    }
+
+    /// Like [`Self::place`], told apart for each repetition of the frame's own list.
+    pub(crate) fn place_below(&self, id: FrameId) -> String {
+        let task = self.run.frames.get(id).and_then(|frame| frame.task);
+        self.named(task, Some(id))
+    }
+
+    fn named(&self, task: Option<TaskId>, mut ancestor: Option<FrameId>) -> String {
+        let mut repetitions = Vec::new();
+        while let Some(frame) = ancestor.and_then(|id| self.run.frames.get(id)) {
+            let wrapped = frame.task.map(|task| &*self.plan[task].pointer);
+            frame.repetition(wrapped.unwrap_or_default(), &mut repetitions);
+            ancestor = frame.parent;
+        }
+        let pointer = self.instance(task);
+        if repetitions.is_empty() {
+            return pointer.to_string();
+        }
+        repetitions.reverse();
+        format!("{pointer}@{}", repetitions.join("."))
+    }
+
+    /// The pointer that errors of a task carry.
+    pub(crate) fn instance(&self, task: Option<TaskId>) -> std::sync::Arc<str> {
+        task.map_or_else(|| "/".into(), |task| self.plan[task].pointer.clone())
+    }
+
+    /// The kind of the task of a frame. The root frame is handled before anyone asks.
+    pub(crate) fn kind(&self, frame: &Frame) -> Option<&'a Kind> {
+        frame.task.map(|task| &self.plan[task].kind)
+    }
+}
+
+/// What timers are for, as the last part of their ids.
+pub(crate) const TIMEOUT: &str = "timeout";
+pub(crate) const RETRY: &str = "retry";
+pub(crate) const ATTEMPT: &str = "attempt";
+pub(crate) const WAIT: &str = "wait";
+
+fn proceed_id() -> ObligationId {
+    ObligationId("proceed".into())
+}

@@ -1,0 +1,80 @@
+def values: select(. != null);
+def nulls: select(. == null);
+def booleans: select(type == "boolean");
+def numbers: select(type == "number");
+def strings: select(type == "string");
+def arrays: select(type == "array");
+def objects: select(type == "object");
+def iterables: select(type == "array" or type == "object");
+def scalars: select(type != "array" and type != "object");
+def finites: select(isinfinite or isnan | not);
+def normals: select(isnormal);
+def recurse(f; condition): recurse(f | select(condition));
+def map_values(f): .[] |= f;
+def toarray: if type == "array" then . else [.] end;
+def add(f): reduce f as $x (null; . + $x);
+def any(generator; condition): isempty(first(generator | condition | select(.))) | not;
+def all(generator; condition): isempty(first(generator | condition | select(. | not)));
+def any(condition): any(.[]; condition);
+def all(condition): all(.[]; condition);
+def any: any(.[]; .);
+def all: all(.[]; .);
+def in(container): . as $key | container | has($key);
+def inside(container): . as $part | container | contains($part);
+def first: .[0];
+def last: .[-1];
+def nth($n): .[$n];
+def nth($n; f): if $n < 0 then error("nth doesn't support negative indices") else first(skip($n; f)) end;
+def paths: path(..) | select(length > 0);
+def paths(condition): path(.. | select(condition)) | select(length > 0);
+def leaf_paths: paths(scalars);
+def pick(f): . as $all | reduce path(f) as $p (null; setpath($p; $all | getpath($p)));
+def with_entries(f): to_entries | map(f) | from_entries;
+def walk(f): def go: if type == "object" then map_values(go) elif type == "array" then map(go) else . end | f; go;
+def combinations: if length == 0 then [] else .[0][] as $x | .[1:] | combinations | [$x] + . end;
+def combinations($n): . as $set | [range($n)] | map($set) | combinations;
+def index($part): indices($part) | .[0];
+def rindex($part): indices($part) | .[-1:][0];
+def IN(s): any(s == .; .);
+def IN(source; s): any(source == s; .);
+def INDEX(stream; key): reduce stream as $row ({}; .[$row | key | tostring] |= $row);
+def INDEX(key): INDEX(.[]; key);
+def GROUP_BY(key): group_by(key);
+def ascii: [.] | implode;
+def fromdateiso8601: strptime("%Y-%m-%dT%H:%M:%SZ") | mktime;
+def todateiso8601: strftime("%Y-%m-%dT%H:%M:%SZ");
+def todate: todateiso8601;
+def fromdate: fromdateiso8601;
+def date: todate;
+def dateadd(unit; $n): . + $n;
+def datesub(unit; $n): . - $n;
+def match($re; $flags): _match($re; $flags)[];
+def match($re): if ($re | type) == "array" then match($re[0]; $re[1]) else match($re; null) end;
+def test($re; $flags): _match($re; $flags) | length > 0;
+def test($re): if ($re | type) == "array" then test($re[0]; $re[1]) else test($re; null) end;
+def _capture: [.captures[] | select(.name != null) | {key: .name, value: .string}] | from_entries;
+def capture($re; $flags): match($re; $flags) | _capture;
+def capture($re): match($re) | _capture;
+def scan($re; $flags): match($re; ($flags // "") + "g") | if (.captures | length) > 0 then [.captures[].string] else .string end;
+def scan($re): if ($re | type) == "array" then scan($re[0]; $re[1]) else scan($re; null) end;
+def split($re; $flags): . as $s | [foreach (_match($re; ($flags // "") + "g")[], null) as $m ({next: 0};
+    if $m == null then {text: $s[.next:]} else {text: $s[.next:$m.offset], next: ($m.offset + $m.length)} end; .text)];
+def splits($re; $flags): split($re; $flags)[];
+def splits($re): splits($re; null);
+def sub($re; text; $flags): . as $s | [_match($re; $flags)] | .[0] as $found
+  | def go($i; $from): if $i == ($found | length) then $s[$from:] else
+      $found[$i] as $m | ($m | _capture | text) as $new
+      | ($s[$from:$m.offset] + $new) + go($i + 1; $m.offset + $m.length) end;
+    go(0; 0);
+def sub($re; text): sub($re; text; "");
+def gsub($re; text; $flags): sub($re; text; $flags + "g");
+def gsub($re; text): sub($re; text; "g");
+def tostream: path(def go: (.[]? | go), .; go) as $p | getpath($p) | reduce path(.[]?) as $q ([$p, .]; [$p + $q]);
+def fromstream(f): {x: null, e: false} as $init
+  | foreach f as $i ($init;
+      if .e then $init else . end
+      | if $i | length == 2
+        then setpath(["e"]; $i[0] | length == 0) | setpath(["x"] + $i[0]; $i[1])
+        else setpath(["e"]; $i[0] | length == 1) end;
+      if .e then .x else empty end);
+def truncate_stream(stream): . as $n | null | stream | . as $input | if (.[0] | length) > $n then setpath([0]; .[0][$n:]) else empty end;

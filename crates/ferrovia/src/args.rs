@@ -1,0 +1,170 @@
+//! What can be written on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ferrovia_connect::egress::Rule;
+
+/// Runs agentic workflows: a deterministic workflow is the track, AI agents are the trains.
+#[derive(Parser)]
+#[command(name = "ferrovia", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Check workflow definitions without running them
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
+    /// Run a workflow definition in this process, and print its output
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Box<RunArgs>),
+    /// Print the JSON Schema of workflow definitions, for editors
+    Schema,
+    /// Print the versions of the program, the language and the engine
+    Version,
+}
+
+const CHECK_EXAMPLES: &str = "Examples:
+  ferrovia check order.yaml
+  ferrovia check workflows/*.yaml --output json
+  ferrovia check order.yaml --offline
+
+Exit codes: 0 nothing wrong (warnings may be shown), 2 at least one error";
+
+const RUN_EXAMPLES: &str = "Examples:
+  ferrovia run order.yaml --input '{\"orderId\": 7}'
+  ferrovia run order.yaml --input @order.json --trace
+  curl -s https://example.com/order | ferrovia run order.yaml --input -
+  ferrovia run order.yaml --secrets secrets.json --timeout 20s --output json
+  ferrovia run listener.yaml --events events.json
+
+Files:
+  --events   [{\"after_ms\": 100, \"event\": {\"id\": \"1\", \"source\": \"/me\", \"type\": \"com.example.paid\", \"data\": {}}}]
+  --secrets  {\"apiKey\": \"…\"}
+
+Exit codes: 0 completed, 2 definition or usage refused, 3 faulted, 4 cancelled, 5 still waiting";
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Args)]
+pub(crate) struct CheckArgs {
+    /// Workflow definitions (YAML or JSON); `-` reads one from standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct RunArgs {
+    /// The workflow definition (YAML or JSON); others in its directory are found by namespace, name and version
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The input: JSON, `@FILE`, or `-` for standard input
+    #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
+    pub(crate) input: Option<String>,
+    /// Events that arrive while the workflow runs
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Option<PathBuf>,
+    /// Secrets by name, as a JSON object
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
+    /// Stop waiting after this time, such as `500ms`, `20s`, `5m` or `PT1H`
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+    /// Show why each branch was taken, each retry and each change of the context (on standard error)
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// Makes random choices (jitter, generated ids) repeatable
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
+}
+
+/// What may be reached from here.
+#[derive(Args)]
+pub(crate) struct ReachArgs {
+    /// Load nothing from the network while checking; functions and schemas there count as missing
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Also reach these: a host, `*.domain`, an address, a network such as `10.0.0.0/8`, `:port`
+    #[arg(long, value_name = "RULE")]
+    pub(crate) allow_net: Vec<Rule>,
+    /// Never reach these
+    #[arg(long, value_name = "RULE")]
+    pub(crate) deny_net: Vec<Rule>,
+    /// Trust these certificates (PEM) beside the public ones
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
+    /// Let `$secrets` be used as data; their values are then part of the run's state
+    #[arg(long)]
+    pub(crate) secrets_in_data: bool,
+}
+
+/// Reads `500ms`, `20s`, `5m`, `2h`, `1d`, or an ISO 8601 duration.
+fn duration(text: &str) -> Result<Duration, String> {
+    let refused =
+        || format!("`{text}` is not a duration; write for instance 500ms, 20s, 5m, 2h or PT1M30S");
+    if text.starts_with('P') {
+        let ms = ferrovia_dsl::plan::parse_iso8601(text).ok_or_else(refused)?;
+        return Ok(Duration::from_millis(ms as u64));
+    }
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .ok_or_else(refused)?;
+    let (number, unit) = text.split_at(digits);
+    let scale_ms = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(refused()),
+    };
+    let number: u64 = number.parse().map_err(|_| refused())?;
+    number
+        .checked_mul(scale_ms)
+        .map(Duration::from_millis)
+        .ok_or_else(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_limits_are_read_with_their_units() {
+        for (text, expected) in [
+            ("500ms", Some(500)),
+            ("20s", Some(20_000)),
+            ("5m", Some(300_000)),
+            ("PT1M30S", Some(90_000)),
+            ("20", None),
+            ("s", None),
+            ("-5s", None),
+            ("99999999999999999999s", None),
+        ] {
+            assert_eq!(
+                duration(text).ok(),
+                expected.map(Duration::from_millis),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! A definition on its way from a file to a plan.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ferrovia_dsl::compile::{Compiled, Options, SecretsInData, compile};
+use ferrovia_dsl::diagnostic::{Diagnostic, Style, render};
+use ferrovia_dsl::plan::Plan;
+use ferrovia_dsl::source::Node;
+
+use crate::links::Reach;
+
+/// A definition as it was read.
+pub(crate) struct Document {
+    /// As findings name it.
+    pub(crate) name: String,
+    pub(crate) directory: PathBuf,
+    pub(crate) text: String,
+    pub(crate) root: Node,
+}
+
+/// Why a definition cannot be used.
+pub(crate) enum Refused {
+    /// The file cannot be read.
+    File { name: String, reason: String },
+    Findings {
+        name: String,
+        text: String,
+        findings: Vec<Diagnostic>,
+    },
+}
+
+/// A definition that can run.
+pub(crate) struct Ready {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+impl Document {
+    /// Reads a file, or standard input for `-`, and checks its structure.
+    pub(crate) fn read(path: &Path) -> Result<(Document, Vec<Diagnostic>), Refused> {
+        let (name, text) = if path == Path::new("-") {
+            (
+                "<stdin>".to_owned(),
+                std::io::read_to_string(std::io::stdin()),
+            )
+        } else {
+            (path.display().to_string(), read_text(path))
+        };
+        let text = text.map_err(|error| Refused::File {
+            name: name.clone(),
+            reason: error.to_string(),
+        })?;
+        let directory = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let directory = directory.to_owned();
+        let root = match ferrovia_dsl::source::parse(&text) {
+            Ok(root) => root,
+            Err(findings) => {
+                return Err(Refused::Findings {
+                    name,
+                    text,
+                    findings,
+                });
+            }
+        };
+        let findings = ferrovia_dsl::shape::check(&root);
+        if findings.iter().any(Diagnostic::is_error) {
+            return Err(Refused::Findings {
+                name,
+                text,
+                findings,
+            });
+        }
+        Ok((
+            Document {
+                name,
+                directory,
+                text,
+                root,
+            },
+            findings,
+        ))
+    }
+
+    /// Loads what the document refers to and compiles it.
+    pub(crate) async fn compile(
+        &self,
+        reach: &Reach,
+        structural: Vec<Diagnostic>,
+    ) -> Result<Ready, Refused> {
+        let links = reach.links(&self.root, &self.directory).await;
+        let secrets_in_data = if reach.secrets_in_data {
+            SecretsInData::Allow
+        } else {
+            SecretsInData::Refuse
+        };
+        match compile(&self.text, &self.root, &links, Options { secrets_in_data }) {
+            Ok(Compiled { plan, warnings }) => {
+                let warnings = structural.into_iter().chain(warnings).collect();
+                Ok(Ready {
+                    plan: Arc::new(plan),
+                    warnings,
+                })
+            }
+            Err(findings) => {
+                let findings = structural.into_iter().chain(findings).collect();
+                Err(Refused::Findings {
+                    name: self.name.clone(),
+                    text: self.text.clone(),
+                    findings,
+                })
+            }
+        }
+    }
+}
+
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let bytes = std::fs::read(path)?;
+    String::from_utf8(bytes).map_err(|_| std::io::Error::other("the file is not UTF-8 text"))
+}
+
+impl Refused {
+    /// Says on standard error what is wrong.
+    pub(crate) fn explain(&self) {
+        match self {
+            Refused::File { name, reason } => anstream::eprintln!("error: {name}: {reason}"),
+            Refused::Findings {
+                name,
+                text,
+                findings,
+            } => show(findings, name, text),
+        }
+    }
+}
+
+/// Prints findings on standard error.
+pub(crate) fn show(findings: &[Diagnostic], name: &str, text: &str) {
+    if !findings.is_empty() {
+        // Colours are taken out again where standard error is no terminal.
+        anstream::eprint!("{}", render(findings, name, text, Style::Color));
+    }
+}

@@ -1,0 +1,56 @@
+//! The command line: configuration, composition, and how results are shown. Everything else lives in the crates below.
+
+mod args;
+mod check;
+mod definitions;
+mod document;
+mod exit;
+mod links;
+mod progress;
+mod result;
+mod run;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::Exit;
+
+/// Stack of the threads that step runs: deeply nested data is walked recursively.
+const THREAD_STACK_BYTES: usize = 8 * 1024 * 1024;
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(THREAD_STACK_BYTES)
+        .enable_all()
+        .build();
+    let exit = match runtime {
+        Ok(runtime) => {
+            let exit = runtime.block_on(async { tokio::spawn(dispatch(cli)).await });
+            runtime.shutdown_background();
+            exit.unwrap_or(Exit::Internal)
+        }
+        Err(error) => {
+            anstream::eprintln!("error: the async runtime cannot be started: {error}");
+            Exit::Internal
+        }
+    };
+    exit.into()
+}
+
+async fn dispatch(cli: Cli) -> Exit {
+    match cli.command {
+        Command::Check(args) => check::check(args).await,
+        Command::Run(args) => run::run(args).await,
+        Command::Schema => {
+            anstream::println!("{}", ferrovia_dsl::shape::json_schema().to_json_pretty());
+            Exit::Completed
+        }
+        Command::Version => {
+            anstream::println!("ferrovia {}", env!("CARGO_PKG_VERSION"));
+            anstream::println!("workflow language: Open Workflow Specification DSL 1.0.3");
+            anstream::println!("engine semantics: {}", ferrovia_dsl::plan::SEMANTICS);
+            Exit::Completed
+        }
+    }
+}

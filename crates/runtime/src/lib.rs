@@ -1,0 +1,13 @@
+//! Drives the engine: gives it inputs, carries out its commands.
+//!
+//! Owns the [`port::Executor`] port and the in-memory driver; names no connector. A run's state changes only
+//! through [`ferrovia_engine::step`].
+
+mod local;
+pub mod port;
+mod registry;
+mod secrets;
+mod trigger;
+
+pub use local::{Ended, Local, LocalConfig, Observer, Report, Silent};
+pub use registry::{Definitions, Executors};

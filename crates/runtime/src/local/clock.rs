@@ -1,0 +1,58 @@
+//! Wall-clock time for inputs, monotonic time for sleeping, and identities of runs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Tells the time since its start; it never goes back, whatever happens to the wall clock.
+pub(super) struct Clock {
+    start_ms: i64,
+    started: Instant,
+}
+
+impl Clock {
+    pub(super) fn start() -> Clock {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Clock {
+            start_ms: since_epoch.as_millis() as i64,
+            started: Instant::now(),
+        }
+    }
+
+    pub(super) fn start_ms(&self) -> i64 {
+        self.start_ms
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.start_ms + self.started.elapsed().as_millis() as i64
+    }
+
+    /// Sleeps until a point in time has passed; for a point beyond reach, for ever.
+    pub(super) async fn sleep_until(&self, due_ms: i64) {
+        let Some(after_ms) = due_ms
+            .checked_sub(self.start_ms)
+            .filter(|_| due_ms != i64::MAX)
+        else {
+            return std::future::pending().await;
+        };
+        let at = self.started + Duration::from_millis(after_ms.max(0) as u64);
+        tokio::time::sleep_until(at.into()).await;
+    }
+}
+
+/// Id and seed of the run number `key` of a process seeded with `seed`.
+pub(super) fn identify(seed: u64, key: u64) -> (Arc<str>, u64) {
+    let mixed = mix(seed.wrapping_add(key.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    (
+        format!("{:016x}{:04x}", mixed, key & 0xffff).into(),
+        mix(mixed),
+    )
+}
+
+/// The finaliser of SplitMix64.
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
