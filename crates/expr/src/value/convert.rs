@@ -112,6 +112,8 @@ impl serde::Serialize for Value {
             Value::Null => s.serialize_unit(),
             Value::Bool(b) => s.serialize_bool(*b),
             Value::Int(i) => s.serialize_i64(*i),
+            // JSON has neither; binary formats keep a value as it is, so that a run read back is the run written.
+            Value::Float(f) if !s.is_human_readable() => s.serialize_f64(*f),
             Value::Float(f) if f.is_nan() => s.serialize_unit(),
             Value::Float(f) => s.serialize_f64(f.clamp(f64::MIN, f64::MAX)),
             Value::Str(t) => s.serialize_str(t),

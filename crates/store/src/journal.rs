@@ -1,0 +1,114 @@
+//! The trait of all back ends.
+
+use std::sync::Arc;
+
+use ferrovia_dsl::plan::PlanHash;
+
+use crate::ids::{Epoch, RunId, ShardId};
+use crate::row::{
+    Accepted, Definition, Delivery, Filter, Page, Schedule, Stats, StoredRun, Summary, Write,
+};
+
+/// Why the store did not do what was asked. Variants by what the caller can do.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The shard belongs to somebody else by now. The caller stops writing for it and forgets its runs.
+    #[error("shard {} is fenced: epoch {} is not the current one", .0.0, .1.0)]
+    Fenced(ShardId, Epoch),
+    /// The position is taken, or the run exists. The caller reads again.
+    #[error("run {0} has a record at position {1} already")]
+    Conflict(RunId, u64),
+    /// The key of a start is known: this run has it.
+    #[error("run {0} was started with this key")]
+    Started(RunId),
+    /// There is no room. Nothing was written; it may go later.
+    #[error("the store is full: {0}")]
+    Full(Arc<str>),
+    /// More is queued than the store takes. It may go later.
+    #[error("the store has {0} writes waiting already")]
+    Busy(usize),
+    /// A record, snapshot or row that cannot be what was written.
+    #[error("{what} is damaged: {why}")]
+    Damaged { what: Arc<str>, why: Arc<str> },
+    /// Storage failed in a way after which nothing is known. The process has to end (G6).
+    #[error("storage failed: {0}")]
+    Fatal(Arc<str>),
+    /// This store cannot be used: another process has it, it is of a later release, …
+    #[error("{0}")]
+    Unusable(Arc<str>),
+}
+
+/// What a write gives once it is durable.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ticket {
+    /// One for each [`Write::Accept`] of the batch, in order.
+    pub accepted: Vec<Accepted>,
+    /// What `deliver` and `spawn` of the batch made, in order.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// Called exactly once, from a thread of the store. Must not block.
+pub type Done = Box<dyn FnOnce(Result<Ticket, StoreError>) + Send>;
+
+/// Durable memory of all runs.
+///
+/// Writes of one caller become durable in the order in which they were queued. A batch is atomic; when it fails
+/// the others are not concerned.
+pub trait Journal: Send + Sync {
+    /// Queues a batch. `done` hears of it when it is durable, or refused. A full queue is answered at once.
+    fn write(&self, batch: Vec<Write>, done: Done);
+
+    /// Takes a shard over: from now on older epochs are refused.
+    fn acquire(&self, shard: ShardId) -> Result<Epoch, StoreError>;
+
+    /// How many shards the store was made for.
+    fn shards(&self) -> u16;
+
+    /// A run with all that is needed to wake it.
+    fn load(&self, run: RunId) -> Result<Option<StoredRun>, StoreError>;
+
+    /// All records of a run that are kept, from a position on; at most `limit`.
+    fn records(
+        &self,
+        run: RunId,
+        from_seq: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+
+    /// Runs of a shard that recovery has to look at: active ones, and those with deliveries. From `after` on, in
+    /// order of their ids.
+    fn unsettled(
+        &self,
+        shard: ShardId,
+        after: Option<RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunId>, StoreError>;
+
+    /// Runs of a shard with a timer due before a point in time, earliest first.
+    fn due(
+        &self,
+        shard: ShardId,
+        before_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<(i64, RunId)>, StoreError>;
+
+    fn summary(&self, run: RunId) -> Result<Option<Summary>, StoreError>;
+
+    fn runs(&self, filter: &Filter, page: Page) -> Result<Vec<Summary>, StoreError>;
+
+    fn definition(&self, plan: PlanHash) -> Result<Option<Definition>, StoreError>;
+
+    /// All definitions, in the order they became known.
+    fn definitions(&self) -> Result<Vec<Definition>, StoreError>;
+
+    fn schedules(&self) -> Result<Vec<Schedule>, StoreError>;
+
+    /// The kept state of a trigger.
+    fn trigger(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    fn stats(&self) -> Result<Stats, StoreError>;
+
+    /// Removes runs that ended before a point in time, and events taken before it; at most `limit` runs. Answers
+    /// how many runs went. Children go with their parents.
+    fn purge(&self, ended_before_ms: i64, limit: usize) -> Result<u64, StoreError>;
+}

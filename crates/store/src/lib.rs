@@ -1,0 +1,18 @@
+//! Keeps what must survive: the journal of every run, the indexes that questions need, definitions, events.
+//!
+//! Owns the [`Journal`] trait, the formats of what is written, and the back ends. Knows nothing of stepping: a
+//! record is bytes here, an index row is what its writer says. Nothing waits asynchronously in this crate; writes
+//! are queued and answered by a callback once they are durable, reads block.
+
+pub mod format;
+mod ids;
+mod journal;
+mod row;
+
+pub use ferrovia_dsl::plan::PlanHash;
+pub use ids::{DeliveryId, Epoch, NoRunId, RunId, ShardId};
+pub use journal::{Done, Journal, StoreError, Ticket};
+pub use row::{
+    Accept, Accepted, Append, Definition, Delivery, DeliveryKind, Filter, Intake, NewRun, Page,
+    Parent, Schedule, Snapshot, Stats, Status, StoredRun, Summary, Update, Write,
+};

@@ -1,0 +1,256 @@
+//! What is written and what is read back.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use ferrovia_dsl::plan::PlanHash;
+
+use crate::ids::{DeliveryId, Epoch, RunId, ShardId};
+
+/// The standard's status phases, and `parked`: the run met a defect and waits for a person (G8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Pending,
+    Running,
+    Waiting,
+    Suspended,
+    Cancelled,
+    Faulted,
+    Completed,
+    Parked,
+}
+
+impl Status {
+    pub const ALL: [Status; 8] = [
+        Status::Pending,
+        Status::Running,
+        Status::Waiting,
+        Status::Suspended,
+        Status::Cancelled,
+        Status::Faulted,
+        Status::Completed,
+        Status::Parked,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Pending => "pending",
+            Status::Running => "running",
+            Status::Waiting => "waiting",
+            Status::Suspended => "suspended",
+            Status::Cancelled => "cancelled",
+            Status::Faulted => "faulted",
+            Status::Completed => "completed",
+            Status::Parked => "parked",
+        }
+    }
+
+    /// A run in this status never changes again.
+    pub fn is_terminal(self) -> bool {
+        matches!(
+            self,
+            Status::Cancelled | Status::Faulted | Status::Completed
+        )
+    }
+}
+
+/// One atomic change. All changes of a batch become durable together or not at all.
+#[derive(Clone, Debug)]
+pub enum Write {
+    Append(Append),
+    Accept(Intake),
+    /// Makes a definition known. Known content is not written again.
+    Define(Definition),
+    /// Notes when a schedule is due next.
+    Schedule(Schedule),
+}
+
+/// One record of a run with all that must change with it.
+#[derive(Clone, Debug)]
+pub struct Append {
+    pub fence: (ShardId, Epoch),
+    pub run: RunId,
+    /// Position of the record in the run, from 1. A position that is taken is a conflict.
+    pub seq: u64,
+    /// Encoded by [`crate::format`].
+    pub record: Vec<u8>,
+    /// With the first record of a run that nobody announced before.
+    pub create: Option<NewRun>,
+    /// What changes in the index row of the run; absent when nothing does.
+    pub update: Option<Update>,
+    /// The state after this record. Replaces an earlier one.
+    pub snapshot: Option<Vec<u8>>,
+    /// Deliveries that this record took in.
+    pub consumed: Vec<DeliveryId>,
+    /// What goes to other runs.
+    pub deliver: Vec<(RunId, DeliveryKind)>,
+    /// Runs that begin with this record; each gets its input as a delivery.
+    pub spawn: Vec<(NewRun, DeliveryKind)>,
+}
+
+/// A run that begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewRun {
+    pub id: RunId,
+    pub shard: ShardId,
+    pub plan: PlanHash,
+    pub namespace: Arc<str>,
+    pub name: Arc<str>,
+    pub version: Arc<str>,
+    pub parent: Option<Parent>,
+    /// How many workflows started each other to get here.
+    pub depth: u16,
+    pub created_ms: i64,
+    pub labels: Vec<(Arc<str>, Arc<str>)>,
+    /// Told apart from all other starts: a second run with the same key is not created (G3).
+    pub key: Option<Arc<str>>,
+}
+
+/// Who waits for a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    pub run: RunId,
+    /// Absent for a child that nobody waits for.
+    pub obligation: Option<Arc<str>>,
+}
+
+/// The index row of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    pub status: Status,
+    /// When the earliest of its timers is due.
+    pub wake_ms: Option<i64>,
+    /// Something beside time and events is owed: recovery has to look at it.
+    pub active: bool,
+    pub updated_ms: i64,
+    /// Why it faulted or was parked, in one line.
+    pub reason: Option<Arc<str>>,
+}
+
+/// Something on its way to a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    pub id: DeliveryId,
+    pub run: RunId,
+    pub kind: DeliveryKind,
+}
+
+/// What is on its way. Payloads are encoded by [`crate::format`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum DeliveryKind {
+    /// The input that a new run starts with.
+    Start(Arc<[u8]>),
+    /// An event.
+    Event(Arc<[u8]>),
+    /// A child ended: the obligation it settles, and the outcome.
+    Child(Arc<str>, Arc<[u8]>),
+}
+
+/// An event that came in. The same (source, id) is taken once (G3).
+#[derive(Clone, Debug)]
+pub struct Intake {
+    pub source: Arc<str>,
+    pub id: Arc<str>,
+    pub at_ms: i64,
+    pub event: Arc<[u8]>,
+    /// Runs of these plans that have not ended get it.
+    pub plans: Vec<PlanHash>,
+    /// Runs that it starts.
+    pub starts: Vec<(NewRun, DeliveryKind)>,
+    /// State of the triggers that it changed, by name.
+    pub triggers: Vec<(Arc<str>, Vec<u8>)>,
+}
+
+/// What came of an [`Intake`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Accepted {
+    /// The event was known; nothing was written.
+    Known,
+    New(Accept),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Accept {
+    pub deliveries: Vec<Delivery>,
+}
+
+/// A definition with all that it was compiled from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    pub plan: PlanHash,
+    pub namespace: Arc<str>,
+    pub name: Arc<str>,
+    pub version: Arc<str>,
+    pub text: Arc<str>,
+    /// The documents it refers to, encoded by its owner.
+    pub links: Arc<[u8]>,
+    pub added_ms: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Names the workflow and which of its schedules.
+    pub name: Arc<str>,
+    /// The last slot that was handled.
+    pub slot_ms: i64,
+}
+
+/// A run with what is needed to wake it.
+#[derive(Clone, Debug)]
+pub struct StoredRun {
+    pub summary: Summary,
+    pub snapshot: Option<Snapshot>,
+    /// The records after the snapshot, in order.
+    pub records: Vec<(u64, Vec<u8>)>,
+    /// What waits to be taken in, in order.
+    pub deliveries: Vec<Delivery>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The record after which it was taken.
+    pub seq: u64,
+    pub state: Vec<u8>,
+}
+
+/// The index row of a run, as lists show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    pub run: NewRun,
+    pub status: Status,
+    pub wake_ms: Option<i64>,
+    pub active: bool,
+    pub updated_ms: i64,
+    pub reason: Option<Arc<str>>,
+}
+
+/// Which runs a list shows. Absent conditions hold for all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    pub namespace: Option<Arc<str>>,
+    pub name: Option<Arc<str>>,
+    pub status: Option<Status>,
+    pub label: Option<(Arc<str>, Arc<str>)>,
+    pub created_from_ms: Option<i64>,
+    pub created_before_ms: Option<i64>,
+}
+
+/// A part of a list, newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Runs older than this one.
+    pub before: Option<RunId>,
+    pub limit: usize,
+}
+
+/// Figures for metrics and for people.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stats {
+    pub runs_by_status: Vec<(Status, u64)>,
+    pub records: u64,
+    pub bytes: u64,
+    /// Deliveries that no run has taken in yet.
+    pub deliveries: u64,
+}
