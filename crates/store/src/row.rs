@@ -77,7 +77,7 @@ pub struct Append {
     /// Encoded by [`crate::format`].
     pub record: Vec<u8>,
     /// With the first record of a run that nobody announced before.
-    pub create: Option<NewRun>,
+    pub create: Option<Box<NewRun>>,
     /// What changes in the index row of the run; absent when nothing does.
     pub update: Option<Update>,
     /// The state after this record. Replaces an earlier one.
