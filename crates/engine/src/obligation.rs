@@ -82,7 +82,7 @@ pub(crate) struct Owed {
 }
 
 /// What the runtime has to do.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum Command {
     Start(ObligationId, Obligation),
     Retract(ObligationId),

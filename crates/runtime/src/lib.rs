@@ -3,11 +3,14 @@
 //! Owns the [`port::Executor`] port and the in-memory driver; names no connector. A run's state changes only
 //! through [`ferrovia_engine::step`].
 
+mod durable;
 mod local;
 pub mod port;
 mod registry;
 mod secrets;
+pub mod shard;
 mod trigger;
 
+pub use durable::{Compiler, Node, NodeConfig, Received, StartRequest};
 pub use local::{Ended, Local, LocalConfig, Observer, Report, Silent};
 pub use registry::{Definitions, Executors};

@@ -52,4 +52,9 @@ pub struct Success {
 #[async_trait]
 pub trait Executor: Send + Sync {
     async fn execute(&self, call: Call) -> Result<Success, Fault>;
+
+    /// The result, where there is nothing to wait for. Must not block.
+    fn immediate(&self, _call: &Call) -> Option<Result<Success, Fault>> {
+        None
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ferrovia_dsl::plan::{CallKind, Plan, VersionReq};
+use ferrovia_dsl::plan::{CallKind, Plan, PlanHash, VersionReq};
 
 use crate::port::Executor;
 
@@ -43,6 +43,20 @@ impl Definitions {
                 true
             }
         }
+    }
+
+    /// The definition with a hash.
+    pub fn get(&self, hash: PlanHash) -> Option<&Arc<Plan>> {
+        self.iter().find(|plan| plan.hash == hash)
+    }
+
+    /// The highest version of each.
+    pub fn latest(&self) -> impl Iterator<Item = &Arc<Plan>> {
+        self.0.values().filter_map(|versions| versions.last())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Plan>> {
+        self.0.values().flatten()
     }
 
     /// The definition asked for; `latest` is the highest version.

@@ -2,8 +2,10 @@
 
 use ferrovia_dsl::plan::{Consumption, EventFilter, Schedule, Until};
 use ferrovia_expr::{Scope, Value};
+use serde::{Deserialize, Serialize};
 
 /// Collects events until the strategy of a schedule is satisfied; their reading is then the input of a run.
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Trigger {
     taken: Vec<Value>,
     satisfied: Vec<bool>,
@@ -29,6 +31,26 @@ impl Trigger {
             satisfied: vec![false; strategy.filters.len()],
             correlations: Vec::new(),
         })
+    }
+
+    /// Whether what it has taken decides about later events.
+    pub(crate) fn is_stateful(&self, schedule: &Schedule) -> bool {
+        schedule.on.as_ref().is_some_and(|(strategy, _)| {
+            strategy.consumption == Consumption::All
+                || strategy.until.is_some()
+                || strategy
+                    .filters
+                    .iter()
+                    .any(|filter| !filter.correlate.is_empty())
+        })
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        rmp_serde::to_vec_named(self).expect("memory takes all that can be encoded")
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Trigger> {
+        rmp_serde::from_slice(bytes).ok()
     }
 
     /// Takes an event; answers with the input of a run when that was the last one needed. An event that a filter

@@ -1,0 +1,214 @@
+//! Drives one shard: hands it events, carries out its actions, keeps its time.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use ferrovia_store::{StoreError, Ticket};
+use tokio::sync::mpsc;
+
+use super::effects::Effects;
+use super::{Inner, blocking, wall_ms};
+use crate::shard::{Action, Event, Shard, Surroundings};
+
+/// Events that are taken in before their records are written.
+const ROUND_EVENTS_MAX: usize = 1_024;
+/// How far ahead the driver asks the journal for timers.
+const HORIZON_MS: i64 = 30_000;
+/// Timers that it asks for at a time.
+const DUE_PAGE: usize = 4_096;
+/// Longest sleep: a wall clock that jumps is noticed within it.
+const SLEEP_MAX: Duration = Duration::from_millis(500);
+/// How long a full store is left alone.
+const FULL_PAUSE_MS: i64 = 250;
+
+/// Until the node is gone, or the shard is lost.
+pub(super) async fn drive(
+    node: Weak<Inner>,
+    mut shard: Shard,
+    mut inbox: mpsc::UnboundedReceiver<Event>,
+) {
+    let mut driver = Driver {
+        effects: Effects::default(),
+        local: VecDeque::new(),
+        actions: Vec::new(),
+        asked_until_ms: i64::MIN,
+        asking: false,
+        full_until_ms: None,
+        lost: false,
+    };
+    loop {
+        let Some(inner) = node.upgrade() else { return };
+        driver.round(&inner, &mut shard, &mut inbox);
+        if driver.lost {
+            return;
+        }
+        driver.ask_for_timers(&inner, &shard);
+        let sleep = driver.sleep(&shard);
+        drop(inner);
+        tokio::select! {
+            event = inbox.recv() => match event {
+                Some(event) => driver.local.push_back(event),
+                None => return,
+            },
+            () = tokio::time::sleep(sleep) => driver.local.push_back(Event::Tick),
+        }
+    }
+}
+
+struct Driver {
+    effects: Effects,
+    /// Events that came of actions, to be taken in before anything else.
+    local: VecDeque<Event>,
+    actions: Vec<Action>,
+    asked_until_ms: i64,
+    asking: bool,
+    full_until_ms: Option<i64>,
+    lost: bool,
+}
+
+impl Driver {
+    /// Takes in what is at hand and acts on it, until nothing is left.
+    fn round(
+        &mut self,
+        inner: &Arc<Inner>,
+        shard: &mut Shard,
+        inbox: &mut mpsc::UnboundedReceiver<Event>,
+    ) {
+        loop {
+            let definitions = inner.definitions();
+            let now_ms = wall_ms();
+            let mut new_id = || inner.ids.next(now_ms);
+            let mut cx = Surroundings {
+                now_ms,
+                definitions: &definitions,
+                runtime: &inner.runtime,
+                shards: inner.shards.len() as u16,
+                new_id: &mut new_id,
+            };
+            let mut taken = 0;
+            while taken < ROUND_EVENTS_MAX {
+                let Some(event) = self.local.pop_front().or_else(|| inbox.try_recv().ok()) else {
+                    break;
+                };
+                taken += 1;
+                match &event {
+                    Event::Due { .. } => self.asking = false,
+                    Event::Tick => self.full_until_ms = None,
+                    _ => {}
+                }
+                shard.handle(event, &mut cx, &mut self.actions);
+            }
+            shard.flush(&mut cx, &mut self.actions);
+            if self.actions.is_empty() && taken == 0 {
+                return;
+            }
+            for action in std::mem::take(&mut self.actions) {
+                self.act(inner, shard, action);
+            }
+            if self.lost || (taken == 0 && self.local.is_empty()) {
+                return;
+            }
+        }
+    }
+
+    fn act(&mut self, inner: &Arc<Inner>, shard: &Shard, action: Action) {
+        match action {
+            Action::Write(batch) => {
+                let (node, id) = (Arc::downgrade(inner), shard.id());
+                let done = Box::new(move |result: Result<Ticket, StoreError>| {
+                    if let Some(inner) = node.upgrade() {
+                        written(&inner, usize::from(id.0), result);
+                    }
+                });
+                inner.journal.write(batch, done);
+            }
+            Action::Load(run) => {
+                let inner = inner.clone();
+                tokio::task::spawn_blocking(move || {
+                    let found = inner
+                        .journal
+                        .load(run)
+                        .map_err(|error| Arc::from(error.to_string()));
+                    let found = found.and_then(|stored| {
+                        stored
+                            .map(|stored| {
+                                Ok(Box::new((inner.plan(stored.summary.run.plan)?, stored)))
+                            })
+                            .map(|pair| pair.map(|pair| Box::new((pair.1, pair.0))))
+                            .transpose()
+                    });
+                    inner.send(run, Event::Loaded { run, found });
+                });
+            }
+            Action::Execute {
+                run,
+                plan,
+                id,
+                effect,
+            } => {
+                self.local
+                    .extend(self.effects.execute(inner, run, &plan, id, effect));
+            }
+            Action::Abort { run, id } => self.effects.abort(run, &id),
+            Action::Answer { token, answer } => inner.answer(token, answer),
+            Action::Ended { run, ending } => inner.ended(run, &ending),
+            Action::Full => self.full_until_ms = Some(wall_ms() + FULL_PAUSE_MS),
+            Action::Lost => {
+                self.lost = true;
+                inner.fail("another process has taken the runs over");
+            }
+        }
+    }
+
+    /// Asks the journal for what is due before the horizon, unless it was asked.
+    fn ask_for_timers(&mut self, inner: &Arc<Inner>, shard: &Shard) {
+        let now_ms = wall_ms();
+        if self.asking || now_ms + HORIZON_MS / 2 < self.asked_until_ms {
+            return;
+        }
+        self.asking = true;
+        self.asked_until_ms = now_ms + HORIZON_MS;
+        let (inner, id, until_ms) = (inner.clone(), shard.id(), self.asked_until_ms);
+        tokio::spawn(async move {
+            let journal = inner.journal.clone();
+            match blocking(move || journal.due(id, until_ms, DUE_PAGE)).await {
+                Ok(runs) => {
+                    let _ = inner.shards[usize::from(id.0)].send(Event::Due {
+                        before_ms: until_ms,
+                        runs,
+                    });
+                }
+                Err(error) => inner.fail(&error.to_string()),
+            }
+        });
+    }
+
+    fn sleep(&self, shard: &Shard) -> Duration {
+        let now_ms = wall_ms();
+        let due_ms = [shard.wake_ms(), self.full_until_ms]
+            .into_iter()
+            .flatten()
+            .min();
+        let until_due = due_ms.map_or(SLEEP_MAX, |due_ms| {
+            Duration::from_millis((due_ms - now_ms).max(0) as u64)
+        });
+        until_due.min(SLEEP_MAX)
+    }
+}
+
+/// What a shard hears of its batch. On a thread of the journal: the order in which batches became durable is the
+/// order in which deliveries reach their runs.
+fn written(inner: &Arc<Inner>, shard: usize, result: Result<Ticket, StoreError>) {
+    let event = match result {
+        Ok(ticket) => {
+            for delivery in ticket.deliveries {
+                inner.send(delivery.run, Event::Deliver(delivery));
+            }
+            Event::Committed
+        }
+        Err(StoreError::Fatal(why)) => return inner.fail(&why),
+        Err(error) => Event::Refused(error),
+    };
+    let _ = inner.shards[shard].send(event);
+}

@@ -1,0 +1,134 @@
+//! Effects under way: each a task that reports its outcome to the shard of its run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ferrovia_dsl::plan::{CallKind, Plan};
+use ferrovia_engine::{Effect, EffectOutput, ErrorType, Fault, ObligationId, Outcome};
+use ferrovia_store::RunId;
+use tokio::task::AbortHandle;
+
+use super::{Inner, intake, wall_ms};
+use crate::port::{Call, Executor};
+use crate::shard::Event;
+
+#[derive(Default)]
+pub(super) struct Effects {
+    under_way: HashMap<(RunId, ObligationId), AbortHandle>,
+}
+
+impl Effects {
+    /// Carries an effect out. Answers at once when that needs no waiting.
+    pub(super) fn execute(
+        &mut self,
+        inner: &Arc<Inner>,
+        run: RunId,
+        plan: &Plan,
+        id: ObligationId,
+        effect: Effect,
+    ) -> Option<Event> {
+        let request = &effect.request;
+        if request.kind == CallKind::Emit {
+            let (inner, event) = (inner.clone(), request.arguments.value.clone());
+            tokio::spawn(async move {
+                let outcome = match intake::receive(&inner, event).await {
+                    Ok(_) => Outcome::Completed(EffectOutput::default()),
+                    Err(error) => failed(ErrorType::Runtime, error.to_string()),
+                };
+                inner.send(run, Event::Settled { run, id, outcome });
+            });
+            return None;
+        }
+        let arguments =
+            match crate::secrets::open(&request.arguments, plan, &inner.secrets, wall_ms()) {
+                Ok(arguments) => arguments,
+                Err(fault) => {
+                    return Some(Event::Settled {
+                        run,
+                        id,
+                        outcome: Outcome::Failed(fault),
+                    });
+                }
+            };
+        let Some(executor) = inner.executors.get(request.kind) else {
+            let detail = format!(
+                "this build of Ferrovia has nothing that carries out `{}`",
+                request.kind.as_str()
+            );
+            return Some(Event::Settled {
+                run,
+                id,
+                outcome: failed(ErrorType::Configuration, detail),
+            });
+        };
+        let call = Call {
+            kind: request.kind.as_str().into(),
+            arguments,
+            idempotency_key: format!("{run}{id}").into(),
+            time_limit: None,
+        };
+        if let Some(result) = executor.immediate(&call) {
+            return Some(Event::Settled {
+                run,
+                id,
+                outcome: outcome(result),
+            });
+        }
+        self.forget_finished();
+        let (node, turns) = (inner.clone(), inner.turns.clone());
+        if request.detached {
+            tokio::spawn(async move { carry_out(executor, &turns, call).await });
+            let outcome = Outcome::Completed(EffectOutput::default());
+            return Some(Event::Settled { run, id, outcome });
+        }
+        let key = (run, id.clone());
+        let task = tokio::spawn(async move {
+            let outcome = carry_out(executor, &turns, call).await;
+            node.send(run, Event::Settled { run, id, outcome });
+        });
+        self.under_way.insert(key, task.abort_handle());
+        None
+    }
+
+    /// Drops an effect that is no longer wanted.
+    pub(super) fn abort(&mut self, run: RunId, id: &ObligationId) {
+        if let Some(task) = self.under_way.remove(&(run, id.clone())) {
+            task.abort();
+        }
+    }
+
+    /// Keeps the table in proportion to what is under way.
+    fn forget_finished(&mut self) {
+        if self.under_way.len() == self.under_way.capacity() {
+            self.under_way.retain(|_, task| !task.is_finished());
+        }
+    }
+}
+
+async fn carry_out(
+    executor: Arc<dyn Executor>,
+    turns: &tokio::sync::Semaphore,
+    call: Call,
+) -> Outcome {
+    let _turn = turns.acquire().await;
+    outcome(executor.execute(call).await)
+}
+
+fn outcome(result: Result<crate::port::Success, crate::port::Fault>) -> Outcome {
+    match result {
+        Ok(success) => Outcome::Completed(EffectOutput {
+            value: success.output,
+            authorization_scheme: success.authorization_scheme.map(Into::into),
+        }),
+        Err(fault) => Outcome::Failed(fault.into()),
+    }
+}
+
+fn failed(kind: ErrorType, detail: String) -> Outcome {
+    Outcome::Failed(Fault {
+        kind,
+        status: None,
+        title: None,
+        detail: Some(detail.into()),
+    })
+}

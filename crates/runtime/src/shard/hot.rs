@@ -1,0 +1,489 @@
+//! A run in memory: takes inputs, and gathers what the next record has to hold.
+
+use std::collections::{HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use ferrovia_dsl::plan::{Delivery as Promise, Plan};
+use ferrovia_engine::{
+    Child, Command, EffectOutput, Ending, ErrorType, Fault, Input, Obligation, ObligationId,
+    Outcome, Refusal,
+};
+use ferrovia_store::format::v1::{Record, Stamped, encode_input, encode_outcome};
+use ferrovia_store::{
+    Append, DeliveryId, DeliveryKind, Epoch, NewRun, Parent, RunId, ShardId, Status, Update,
+};
+
+use super::replay::{History, release};
+use super::{CHILD_DEPTH_MAX, SNAPSHOT_BYTES, Surroundings};
+
+/// A run that is in memory.
+pub(super) struct Hot {
+    pub(super) id: RunId,
+    pub(super) plan: Arc<Plan>,
+    pub(super) history: History,
+    pub(super) parent: Option<Parent>,
+    depth: u16,
+    /// Announced with the first record, unless somebody did before.
+    create: Option<NewRun>,
+    staged: Staged,
+    /// The index row as it was last written.
+    written: Option<Update>,
+    /// Effects that are under way in this process.
+    pub(super) executing: HashSet<ObligationId>,
+    children: HashSet<ObligationId>,
+    /// Effects that may have been sent before a crash and must not be sent again: a person decides (G2).
+    unknown: HashSet<ObligationId>,
+    last_delivery: DeliveryId,
+    tail_bytes: usize,
+    snapshot_bytes: usize,
+    /// A record is queued and not yet durable.
+    pub(super) in_flight: bool,
+    pub(super) dirty: bool,
+    defect: Option<Arc<str>>,
+}
+
+/// What the next record holds, and what follows once it is durable.
+#[derive(Default)]
+struct Staged {
+    inputs: Vec<Stamped>,
+    consumed: Vec<DeliveryId>,
+    spawn: Vec<(NewRun, DeliveryKind)>,
+    abandon: Vec<Arc<str>>,
+    commands: Vec<Command>,
+}
+
+impl Hot {
+    pub(super) fn new(
+        id: RunId,
+        plan: Arc<Plan>,
+        history: History,
+        depth: u16,
+        parent: Option<Parent>,
+    ) -> Hot {
+        let mut hot = Hot {
+            id,
+            plan,
+            history,
+            parent,
+            depth,
+            create: None,
+            staged: Staged::default(),
+            written: None,
+            executing: HashSet::new(),
+            children: HashSet::new(),
+            unknown: HashSet::new(),
+            last_delivery: DeliveryId(i64::MIN),
+            tail_bytes: 0,
+            snapshot_bytes: 0,
+            in_flight: false,
+            dirty: false,
+            defect: None,
+        };
+        for (id, obligation) in hot.history.run.obligations().iter() {
+            if matches!(obligation, Obligation::Child(child) if !child.detached) {
+                hot.children.insert(id.clone());
+            }
+        }
+        hot
+    }
+
+    pub(super) fn created(mut self, new: NewRun) -> Hot {
+        self.create = Some(new);
+        self
+    }
+
+    pub(super) fn read_back(
+        mut self,
+        written: Update,
+        tail_bytes: usize,
+        snapshot_bytes: usize,
+    ) -> Hot {
+        self.written = Some(written);
+        self.tail_bytes = tail_bytes;
+        self.snapshot_bytes = snapshot_bytes;
+        self
+    }
+
+    pub(super) fn ending(&self) -> Option<&Ending> {
+        self.history.run.ending()
+    }
+
+    /// Whether a delivery is new to this run; the same one may come from memory and from the store.
+    pub(super) fn is_new(&mut self, delivery: DeliveryId) -> bool {
+        let new = delivery > self.last_delivery;
+        if new {
+            self.last_delivery = delivery;
+        }
+        new
+    }
+
+    pub(super) fn consume(&mut self, delivery: DeliveryId) {
+        self.staged.consumed.push(delivery);
+        self.dirty = true;
+    }
+
+    /// Takes an input in, and at once all that follows from it without the outside.
+    pub(super) fn take(&mut self, input: Input, cx: &mut Surroundings<'_>) -> Result<(), Refusal> {
+        let mut next = Some(input);
+        let mut first = Ok(());
+        let mut is_first = true;
+        let mut folded = VecDeque::new();
+        while let Some(input) = next.take().or_else(|| folded.pop_front()) {
+            let taken = self.take_one(input, cx, &mut folded);
+            if std::mem::take(&mut is_first) {
+                first = taken;
+            }
+        }
+        first
+    }
+
+    fn take_one(
+        &mut self,
+        input: Input,
+        cx: &mut Surroundings<'_>,
+        folded: &mut VecDeque<Input>,
+    ) -> Result<(), Refusal> {
+        if self.defect.is_some() {
+            return Err(Refusal::NotStarted);
+        }
+        // Time never goes back in a run, whatever the clock of the machine does.
+        let at_ms = cx.now_ms.max(self.history.at_ms);
+        if let Input::EffectSettled { id, .. } | Input::ChildSettled { id, .. } = &input {
+            self.executing.remove(id);
+            self.children.remove(id);
+            self.unknown.remove(id);
+        }
+        let (plan, history) = (self.plan.clone(), &mut self.history);
+        let stepped = catch_unwind(AssertUnwindSafe(|| {
+            history.input(&plan, input.clone(), at_ms)
+        }));
+        let step = match stepped {
+            Ok(step) => step?,
+            Err(panic) => {
+                self.park(panic_text(&*panic));
+                return Ok(());
+            }
+        };
+        self.dirty = true;
+        self.staged.inputs.push(Stamped { at_ms, input });
+        for command in step.commands {
+            self.plan_command(command, cx, folded);
+        }
+        Ok(())
+    }
+
+    fn plan_command(
+        &mut self,
+        command: Command,
+        cx: &mut Surroundings<'_>,
+        folded: &mut VecDeque<Input>,
+    ) {
+        match command {
+            Command::Start(id, Obligation::Child(child)) => {
+                let failed = self.spawn(&id, child, cx);
+                folded.extend(failed.map(|outcome| Input::ChildSettled { id, outcome }));
+            }
+            // Timers are read off the obligations; a subscription follows from the plan.
+            Command::Start(_, Obligation::Timer(_) | Obligation::Subscription) => {}
+            Command::Start(_, Obligation::Effect(_) | Obligation::Proceed) => {
+                self.staged.commands.push(command)
+            }
+            Command::Retract(id) => {
+                if self.children.remove(&id) {
+                    self.staged.abandon.push(id.0);
+                } else {
+                    self.unknown.remove(&id);
+                    self.staged.commands.push(Command::Retract(id));
+                }
+            }
+        }
+    }
+
+    /// Begins a child with this record. Answers with an outcome when that settles the obligation already.
+    fn spawn(
+        &mut self,
+        id: &ObligationId,
+        child: Child,
+        cx: &mut Surroundings<'_>,
+    ) -> Option<Outcome> {
+        if self.depth >= CHILD_DEPTH_MAX {
+            let detail = format!("workflows start workflows more than {CHILD_DEPTH_MAX} deep");
+            return Some(failed(ErrorType::Runtime, detail));
+        }
+        let Some(plan) = cx
+            .definitions
+            .find(&child.namespace, &child.name, &child.version)
+        else {
+            let (namespace, name, version) = (&child.namespace, &child.name, &child.version);
+            let detail = format!("there is no workflow {namespace}/{name}:{version}");
+            return Some(failed(ErrorType::Configuration, detail));
+        };
+        let run = (cx.new_id)();
+        let obligation = (!child.detached).then(|| id.0.clone());
+        let new = NewRun {
+            depth: self.depth + 1,
+            parent: Some(Parent {
+                run: self.id,
+                obligation,
+            }),
+            ..announce(run, plan, cx.shards, cx.now_ms)
+        };
+        self.staged
+            .spawn
+            .push((new, DeliveryKind::Start(encode_input(&child.input).into())));
+        if child.detached {
+            return Some(Outcome::Completed(EffectOutput::default()));
+        }
+        self.children.insert(id.clone());
+        None
+    }
+
+    /// Stops a run that met a defect; its neighbours go on (G8).
+    pub(super) fn park(&mut self, why: String) {
+        self.defect = Some(why.into());
+        // What was taken in before stands; what it asked for is found again when the run is read back.
+        self.staged.commands.clear();
+        self.dirty = true;
+    }
+
+    /// Marks what a crash left open: effects to be sent again, and those that must not be.
+    pub(super) fn recovered(&mut self) -> Vec<Command> {
+        let open = self.history.run.obligations();
+        let again = ferrovia_engine::commands(&Default::default(), open);
+        let mut commands = Vec::new();
+        for command in again {
+            match &command {
+                Command::Start(id, Obligation::Effect(effect))
+                    if effect.request.delivery == Promise::AtMostOnce =>
+                {
+                    self.unknown.insert(id.clone());
+                    self.dirty = true;
+                }
+                Command::Start(_, Obligation::Effect(_) | Obligation::Proceed) => {
+                    commands.push(command)
+                }
+                Command::Start(
+                    _,
+                    Obligation::Timer(_) | Obligation::Subscription | Obligation::Child(_),
+                )
+                | Command::Retract(_) => {}
+            }
+        }
+        commands
+    }
+
+    /// Timers that are due, earliest first.
+    pub(super) fn due(&self, now_ms: i64) -> Vec<ObligationId> {
+        let mut due: Vec<_> = self
+            .timers()
+            .filter(|(due_ms, _)| *due_ms <= now_ms)
+            .collect();
+        due.sort_by_key(|(due_ms, _)| *due_ms);
+        due.into_iter().map(|(_, id)| id.clone()).collect()
+    }
+
+    pub(super) fn wake_ms(&self) -> Option<i64> {
+        self.timers().map(|(due_ms, _)| due_ms).min()
+    }
+
+    fn timers(&self) -> impl Iterator<Item = (i64, &ObligationId)> {
+        self.history
+            .run
+            .obligations()
+            .iter()
+            .filter_map(|(id, obligation)| match obligation {
+                Obligation::Timer(timer) => Some((timer.due_ms, id)),
+                _ => None,
+            })
+    }
+
+    /// Whether the run only waits for time, events, children or people, and nothing of it is under way here.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.dirty && !self.in_flight && self.executing.is_empty()
+    }
+
+    /// The next record, with the commands that follow once it is durable.
+    pub(super) fn record(
+        &mut self,
+        fence: (ShardId, Epoch),
+        now_ms: i64,
+    ) -> (Append, Vec<Command>) {
+        self.dirty = false;
+        self.in_flight = true;
+        let staged = std::mem::take(&mut self.staged);
+        let first = self.history.seq == 0;
+        let record = Record {
+            inputs: staged.inputs,
+            release: first.then(|| release(&self.history.runtime)),
+            digest: self.history.digest,
+        };
+        let record = record.encode();
+        self.history.seq += 1;
+        self.tail_bytes += record.len();
+        let update = self.update(now_ms);
+        let changed = self.written.as_ref().is_none_or(|written| {
+            (
+                written.status,
+                written.wake_ms,
+                written.active,
+                &written.reason,
+            ) != (update.status, update.wake_ms, update.active, &update.reason)
+        });
+        if changed {
+            self.written = Some(update.clone());
+        }
+        let append = Append {
+            fence,
+            run: self.id,
+            seq: self.history.seq,
+            record,
+            create: self.create.take(),
+            update: changed.then_some(update),
+            snapshot: self.snapshot(),
+            consumed: staged.consumed,
+            deliver: self.report(),
+            spawn: staged.spawn,
+            abandon: staged.abandon,
+        };
+        (append, staged.commands)
+    }
+
+    /// A snapshot once the records since the last one outgrow it, so that both stay in proportion.
+    fn snapshot(&mut self) -> Option<Vec<u8>> {
+        if self.tail_bytes <= SNAPSHOT_BYTES.max(self.snapshot_bytes)
+            || self.ending().is_some()
+            || self.defect.is_some()
+        {
+            return None;
+        }
+        let state = self.history.state().encode();
+        self.tail_bytes = 0;
+        self.snapshot_bytes = state.len();
+        Some(state)
+    }
+
+    /// What a parent hears of the end.
+    fn report(&self) -> Vec<(RunId, DeliveryKind)> {
+        let waiting = self
+            .parent
+            .as_ref()
+            .and_then(|parent| Some((parent.run, parent.obligation.clone()?)));
+        let (Some((run, obligation)), Some(ending)) = (waiting, self.ending()) else {
+            return Vec::new();
+        };
+        let outcome = match ending {
+            Ending::Completed(value) => Outcome::Completed(EffectOutput {
+                value: value.clone(),
+                authorization_scheme: None,
+            }),
+            Ending::Faulted(error) => Outcome::Faulted(error.clone()),
+            Ending::Cancelled { .. } => failed(
+                ErrorType::Runtime,
+                "the child workflow was cancelled".to_owned(),
+            ),
+        };
+        vec![(
+            run,
+            DeliveryKind::Child(obligation, encode_outcome(&outcome).into()),
+        )]
+    }
+
+    fn update(&self, now_ms: i64) -> Update {
+        let run = &self.history.run;
+        let active = run
+            .obligations()
+            .iter()
+            .any(|(_, owed)| matches!(owed, Obligation::Effect(_) | Obligation::Proceed));
+        let mut update = Update {
+            status: status(run.status()),
+            wake_ms: self.wake_ms(),
+            active,
+            updated_ms: now_ms,
+            reason: match run.ending() {
+                Some(Ending::Faulted(error)) => Some(line(&error.to_string())),
+                Some(Ending::Cancelled { reason }) => reason.as_deref().map(line),
+                Some(Ending::Completed(_)) | None => None,
+            },
+        };
+        if let Some(effect) = self.unknown.iter().min() {
+            update.status = Status::Parked;
+            update.active = false;
+            update.reason = Some(line(&format!(
+                "it is unknown whether {effect} was carried out before the process ended; settle it with its outcome"
+            )));
+        }
+        if let Some(defect) = &self.defect {
+            update.status = Status::Parked;
+            update.active = false;
+            update.wake_ms = None;
+            update.reason = Some(line(defect));
+        }
+        update
+    }
+
+    pub(super) fn is_defective(&self) -> bool {
+        self.defect.is_some()
+    }
+}
+
+/// The announcement of a run of a plan.
+pub(crate) fn announce(run: RunId, plan: &Plan, shards: u16, now_ms: i64) -> NewRun {
+    NewRun {
+        id: run,
+        shard: ShardId::of(run, shards),
+        plan: plan.hash,
+        namespace: plan.identity.namespace.clone(),
+        name: plan.identity.name.clone(),
+        version: plan.identity.version.to_string().into(),
+        parent: None,
+        depth: 0,
+        created_ms: now_ms,
+        labels: Vec::new(),
+        key: None,
+    }
+}
+
+fn failed(kind: ErrorType, detail: String) -> Outcome {
+    Outcome::Failed(Fault {
+        kind,
+        status: None,
+        title: None,
+        detail: Some(detail.into()),
+    })
+}
+
+fn status(status: ferrovia_engine::Status) -> Status {
+    match status {
+        ferrovia_engine::Status::Pending => Status::Pending,
+        ferrovia_engine::Status::Running => Status::Running,
+        ferrovia_engine::Status::Waiting => Status::Waiting,
+        ferrovia_engine::Status::Suspended => Status::Suspended,
+        ferrovia_engine::Status::Cancelled => Status::Cancelled,
+        ferrovia_engine::Status::Faulted => Status::Faulted,
+        ferrovia_engine::Status::Completed => Status::Completed,
+    }
+}
+
+/// Characters of a reason in the index; the whole of it is in the trace.
+const REASON_CHARS_MAX: usize = 300;
+
+fn line(text: &str) -> Arc<str> {
+    let one_line = text.lines().next().unwrap_or_default();
+    one_line
+        .chars()
+        .take(REASON_CHARS_MAX)
+        .collect::<String>()
+        .into()
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    format!(
+        "a defect in Ferrovia: {}",
+        text.unwrap_or_else(|| "it gave no reason".to_owned())
+    )
+}
