@@ -43,7 +43,7 @@ pub enum StoreError {
 pub struct Ticket {
     /// One for each [`Write::Accept`] of the batch, in order.
     pub accepted: Vec<Accepted>,
-    /// What `deliver` and `spawn` of the batch made, in order.
+    /// What `deliver`, `spawn` and `abandon` of the batch made, in order.
     pub deliveries: Vec<Delivery>,
 }
 
@@ -91,6 +91,9 @@ pub trait Journal: Send + Sync {
         before_ms: i64,
         limit: usize,
     ) -> Result<Vec<(i64, RunId)>, StoreError>;
+
+    /// The runs that a run started, in order.
+    fn children(&self, parent: RunId) -> Result<Vec<Summary>, StoreError>;
 
     fn summary(&self, run: RunId) -> Result<Option<Summary>, StoreError>;
 

@@ -84,10 +84,14 @@ pub struct Append {
     pub snapshot: Option<Vec<u8>>,
     /// Deliveries that this record took in.
     pub consumed: Vec<DeliveryId>,
-    /// What goes to other runs.
+    /// What goes to other runs. What goes to a run that has ended is dropped; when a run ends, what still waits
+    /// for it is dropped with the same change.
     pub deliver: Vec<(RunId, DeliveryKind)>,
     /// Runs that begin with this record; each gets its input as a delivery.
     pub spawn: Vec<(NewRun, DeliveryKind)>,
+    /// Obligations whose children nobody waits for any more: those that have not ended get a
+    /// [`DeliveryKind::Cancel`].
+    pub abandon: Vec<Arc<str>>,
 }
 
 /// A run that begins.
@@ -146,6 +150,8 @@ pub enum DeliveryKind {
     Event(Arc<[u8]>),
     /// A child ended: the obligation it settles, and the outcome.
     Child(Arc<str>, Arc<[u8]>),
+    /// Its parent does not wait for it any more.
+    Cancel,
 }
 
 /// An event that came in. The same (source, id) is taken once (G3).

@@ -1,5 +1,7 @@
 //! Format 1.
 
+use std::sync::Arc;
+
 use ferrovia_engine::{Input, Outcome, Run};
 use ferrovia_expr::Value;
 use serde::{Deserialize, Serialize};
@@ -12,7 +14,10 @@ use crate::journal::StoreError;
 pub struct Record {
     #[serde(rename = "in")]
     pub inputs: Vec<Stamped>,
-    /// The chained digest of the trace up to here: what a replay has to arrive at.
+    /// With the first record: the release that runs it, which is `$runtime.version` for as long as the run lives.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Arc<str>>,
+    /// The chained digest of trace and commands up to here: what a replay has to arrive at.
     #[serde(rename = "d")]
     pub digest: Digest,
 }
