@@ -42,6 +42,8 @@ pub struct State {
     pub digest: Digest,
     /// The time of its last input: time never goes back in a run.
     pub at_ms: i64,
+    /// As in its first record.
+    pub release: Arc<str>,
 }
 
 impl Record {
