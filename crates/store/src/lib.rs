@@ -11,6 +11,8 @@ mod journal;
 mod memory;
 mod row;
 mod sqlite;
+#[cfg(feature = "suite")]
+pub mod suite;
 
 pub use ferrovia_dsl::plan::PlanHash;
 pub use ids::{DeliveryId, Epoch, NoRunId, RunId, ShardId};
