@@ -10,6 +10,9 @@ mod ids;
 mod journal;
 mod memory;
 mod row;
+mod sqlite;
+#[cfg(feature = "suite")]
+pub mod suite;
 
 pub use ferrovia_dsl::plan::PlanHash;
 pub use ids::{DeliveryId, Epoch, NoRunId, RunId, ShardId};
@@ -19,3 +22,4 @@ pub use row::{
     Accept, Accepted, Append, Definition, Delivery, DeliveryKind, Filter, Intake, NewRun, Page,
     Parent, Schedule, Snapshot, Stats, Status, StoredRun, Summary, Update, Write,
 };
+pub use sqlite::{Options, Sqlite};
