@@ -19,7 +19,7 @@ Feature: Definitions
             method: tools/call
             parameters: { name: weather, arguments: { city: Torino } }
             transport: { http: { endpoint: https://services.example/mcp } }
-      - a2a: { call: a2a, with: { method: message/send, server: https://services.example/agent, parameters: {} } }
+      - a2a: { call: a2a, with: { method: message/send, server: https://services.example/agent, parameters: { message: { parts: [] } } } }
       - container:
           run:
             container: { image: alpine, command: date, lifetime: { cleanup: eventually, after: { minutes: 5 } } }

@@ -26,7 +26,7 @@ Feature: Expressions
     do:
       - zero: { if: '0', set: '${ . + [ "zero" ] }' }
       - text: { if: '""', set: '${ . + [ "text" ] }' }
-      - null: { if: .[9], set: '${ . + [ "null" ] }' }
+      - nothing: { if: '.[9]', set: '${ . + [ "nothing" ] }' }
     """
     And given the workflow input is:
     """yaml

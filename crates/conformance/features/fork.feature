@@ -109,7 +109,7 @@ Feature: Fork
     """yaml
     type: https://example.com/broken
     """
-    And waits should cancel
+    And both should fault
 
   Scenario: Exit ends a branch, end the workflow
     Given a workflow with definition:

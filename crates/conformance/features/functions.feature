@@ -32,10 +32,14 @@ Feature: Functions and catalogs
     use:
       functions:
         area:
-          input: { schema: { document: { required: [ width ] } } }
+          input: { schema: { document: { properties: { width: { type: number } } } } }
           set: { area: 1 }
     do:
-      - floor: { call: area, with: { height: 3 } }
+      - floor: { call: area, with: { width: '${ .w }' } }
+    """
+    And given the workflow input is:
+    """yaml
+    w: wide
     """
     When the workflow is executed
     Then the workflow should fault with error:
@@ -164,3 +168,18 @@ Feature: Functions and catalogs
     """
     When the workflow is checked
     Then the definition should be refused with 'FV0302'
+
+  Scenario: Arguments that do not fit a function are refused
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: features, name: arguments-that-do-not-fit, version: '1.0.0' }
+    use:
+      functions:
+        area:
+          input: { schema: { document: { required: [ width ] } } }
+          set: { area: 1 }
+    do:
+      - floor: { call: area, with: { height: 3 } }
+    """
+    When the workflow is checked
+    Then the definition should be refused with 'FV0603'

@@ -24,7 +24,7 @@ pub async fn play(scenario: &Scenario, program: &Program) -> Result<(), String> 
             Err(why) => Err(why),
         };
         done.map_err(|why| {
-            let why = world.stub.globalise(&why);
+            let why = world.anywhere(&why);
             format!("line {}, “{}”: {why}", sentence.line, sentence.words)
         })?;
     }
@@ -86,6 +86,12 @@ impl World {
                 Ok(())
             }
         }
+    }
+
+    /// A message without what differs each time: the port of the services and the directory.
+    fn anywhere(&self, message: &str) -> String {
+        let directory = format!("{}/", self.directory.path().display());
+        self.stub.globalise(message).replace(&directory, "")
     }
 
     fn write(&self, path: &str, text: &str) -> Result<(), String> {
@@ -150,7 +156,7 @@ impl World {
             Assert::TaskEnded(task, end) => {
                 let trace = &self.report()?.trace;
                 expect(task_ended(trace, &task, end), || {
-                    format!("the trace is\n{trace}")
+                    "the trace does not tell of it".to_owned()
                 })
             }
             Assert::Published(event) => {

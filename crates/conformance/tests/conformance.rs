@@ -1,5 +1,5 @@
 //! Each scenario of our own features is a test, and so is each of the standard's kit and each of its examples where
-//! `FERROVIA_SPECIFICATION` names a copy of its repository.
+//! `FERROVIA_SPECIFICATION` names a copy of its repository. The scenarios in `wrong/` must fail.
 
 use std::path::Path;
 
@@ -15,6 +15,8 @@ fn main() -> anyhow::Result<()> {
     trials.push(Trial::test("page::is_what_the_features_give", || {
         block_on(page_is_current())
     }));
+    let wrong = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wrong");
+    trials.extend(wrong_scenarios(feature::read_directory(&wrong)?));
     match std::env::var_os(SPECIFICATION).filter(|directory| !directory.is_empty()) {
         Some(directory) => trials.extend(standard(Path::new(&directory))?),
         None => trials.push(
@@ -57,6 +59,22 @@ fn scenarios(suite: &str, features: Vec<Feature>) -> Vec<Trial> {
         }
     }
     trials
+}
+
+/// Expectations that do not hold must not be met.
+fn wrong_scenarios(features: Vec<Feature>) -> impl Iterator<Item = Trial> {
+    let scenarios = features.into_iter().flat_map(|feature| feature.scenarios);
+    scenarios.map(|scenario| {
+        let name = format!("runner::refuses::{}", identifier(&scenario.name));
+        Trial::test(name, || {
+            block_on(async move {
+                match play(&scenario, &Program::find()?).await {
+                    Err(_) => Ok(()),
+                    Ok(()) => Err("it passed".into()),
+                }
+            })
+        })
+    })
 }
 
 async fn plays(scenario: Scenario) -> Result<(), Failed> {
