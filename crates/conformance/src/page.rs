@@ -111,7 +111,7 @@ fn table_of_examples(page: &mut String, examples: &[ExampleResult]) {
         page,
         &format!(
             "`check` accepts {valid} of {}, and {ran} run to the end that is expected of them. The others need what tests do\n\
-             not reach.\n",
+             not reach, or what is not carried out yet.\n",
             examples.len()
         ),
     );
