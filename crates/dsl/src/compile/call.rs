@@ -26,7 +26,13 @@ impl<'n> Compiler<'n> {
             .get("with")
             .map(|with| self.arguments(&with))
             .unwrap_or_default();
-        self.effect(at, kind, members, false)
+        let each = at
+            .path(&["with", "subscription", "foreach"])
+            .map(|each| self.iterator(&each));
+        Kind::Call(Call {
+            each,
+            ..self.effect(at, kind, members, false)
+        })
     }
 
     fn effect(
@@ -35,13 +41,14 @@ impl<'n> Compiler<'n> {
         kind: CallKind,
         members: Vec<(Arc<str>, Template)>,
         detached: bool,
-    ) -> Kind {
-        Kind::Call(Call {
+    ) -> Call {
+        Call {
             kind,
             arguments: object(members),
+            each: None,
             detached,
             delivery: self.delivery(at),
-        })
+        }
     }
 
     /// `metadata.delivery: at-most-once` asks never to send again after a crash.
@@ -78,11 +85,22 @@ impl<'n> Compiler<'n> {
                     "document" | "proto" | "agentCard" | "source" => self.resource(&member),
                     "authentication" => self.authentication(&member),
                     "service" | "transport" | "http" => object(self.arguments(&member)),
+                    "subscription" => self.subscription(&member),
                     _ => self.template(&member, Site::Effect),
                 };
                 (key.name.clone(), template)
             })
             .collect()
+    }
+
+    /// Which messages to receive. Its `foreach` holds tasks, which are no argument: see [`Call::each`].
+    fn subscription(&mut self, at: &At<'n>) -> Template {
+        let members = at.entries().filter(|(key, _)| &*key.name != "foreach");
+        object(
+            members
+                .map(|(key, member)| (key.name.clone(), self.template(&member, Site::Effect)))
+                .collect(),
+        )
     }
 
     /// An endpoint in the form `{uri, authentication?}`.
@@ -202,7 +220,7 @@ impl<'n> Compiler<'n> {
                 if let Some(returns) = returns {
                     members.push(("return".into(), Template::Literal(returns.node.to_value())));
                 }
-                return self.effect(at, kind, members, detached);
+                return Kind::Call(self.effect(at, kind, members, detached));
             }
         }
         let workflow = body.get("workflow").unwrap_or_else(|| body.clone());

@@ -25,7 +25,8 @@ impl<'n> Compiler<'n> {
         })
     }
 
-    fn iterator(&mut self, at: &At<'n>) -> Iterator {
+    /// `foreach` of a `listen` or of a subscription: `item` and `index` unless named otherwise.
+    pub(super) fn iterator(&mut self, at: &At<'n>) -> Iterator {
         let item = at.text("item").unwrap_or_else(|| "item".into());
         let index = at.text("at").unwrap_or_else(|| "index".into());
         let (body, output, export) = self.with_locals([item.clone(), index.clone()], |compiler| {
