@@ -3,8 +3,10 @@
 /// Rates are per simulated hour unless said otherwise.
 #[derive(Clone, Debug)]
 pub struct Faults {
-    /// How often the process dies.
+    /// How often the process dies, whatever it does.
     pub crashes: f64,
+    /// Chance that it dies while a batch or a request is on its way.
+    pub crash_at_work: f64,
     /// Chance that a batch in flight was durable when the process died.
     pub batch_survives: f64,
     /// Chance that a batch in flight arrives after a new process has taken over.
@@ -23,6 +25,7 @@ impl Faults {
     pub fn none() -> Faults {
         Faults {
             crashes: 0.0,
+            crash_at_work: 0.0,
             batch_survives: 0.0,
             batch_late: 0.0,
             request_survives: 0.0,
@@ -35,7 +38,8 @@ impl Faults {
     /// Rates for one seed: some runs are stormy, some nearly calm.
     pub(crate) fn drawn(random: &mut fastrand::Rng) -> Faults {
         Faults {
-            crashes: 40.0 * random.f64() * random.f64(),
+            crashes: 10.0 * random.f64() * random.f64(),
+            crash_at_work: 0.2 * random.f64(),
             batch_survives: random.f64(),
             batch_late: 0.3 * random.f64(),
             request_survives: random.f64(),
@@ -44,4 +48,15 @@ impl Faults {
             meddling: 0.3 * random.f64(),
         }
     }
+}
+
+/// A bug that is put into the world on purpose: a simulation that does not find it is worth nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Canary {
+    /// A batch is reported durable while it is still on its way.
+    EarlyCommit,
+    /// A process that lost its shards goes on writing with the epoch of the new one.
+    NoFence,
+    /// What the store says of open runs is not looked at after a crash.
+    NoRecovery,
 }

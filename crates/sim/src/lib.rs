@@ -12,5 +12,5 @@ mod service;
 mod workload;
 mod world;
 
-pub use fault::Faults;
+pub use fault::{Canary, Faults};
 pub use world::{Outcome, simulate};

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     }
     let (mut hours, mut crashes, mut records) = (0.0, 0, 0);
     for seed in seed..seed.saturating_add(count) {
-        let outcome = ferrovia_sim::simulate(seed, starts, None);
+        let outcome = ferrovia_sim::simulate(seed, starts, None, None);
         hours += outcome.hours;
         crashes += outcome.crashes;
         records += outcome.records;

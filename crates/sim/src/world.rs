@@ -11,12 +11,12 @@ use ferrovia_expr::Value;
 use ferrovia_runtime::shard::{Action, Control, Declined, Event, Shard, Surroundings, Token};
 use ferrovia_store::format::v1::encode_event;
 use ferrovia_store::{
-    Accepted, Delivery, Intake, Journal, Memory, NewRun, Page, RunId, ShardId, Status, StoreError,
-    Ticket, Write,
+    Accepted, Delivery, Epoch, Intake, Journal, Memory, NewRun, Page, RunId, ShardId, Status,
+    StoreError, Ticket, Write,
 };
 
 use crate::check;
-use crate::fault::Faults;
+use crate::fault::{Canary, Faults};
 use crate::service::Service;
 use crate::workload::{Kind, Workload, input};
 
@@ -27,6 +27,9 @@ const HOUR_MS: i64 = 3_600_000;
 const HORIZON_MS: i64 = HOUR_MS;
 /// Happenings of one simulation, at the most: a livelock ends here.
 const HAPPENINGS_MAX: u64 = 5_000_000;
+
+/// How many happenings go by before somebody looks whether all is over.
+const LOOK_EVERY: u64 = 128;
 
 /// What came of a simulation.
 #[derive(Debug, Default)]
@@ -97,6 +100,7 @@ pub(crate) struct Started {
 pub(crate) struct World {
     random: fastrand::Rng,
     faults: Faults,
+    canary: Option<Canary>,
     now_ms: i64,
     /// What the wall clock shows beside the true time.
     skew_ms: i64,
@@ -122,10 +126,10 @@ pub(crate) struct World {
 }
 
 /// Runs one simulation: under faults first, then healed until everything has come to its end.
-pub fn simulate(seed: u64, starts: u64, faults: Option<Faults>) -> Outcome {
+pub fn simulate(seed: u64, starts: u64, faults: Option<Faults>, canary: Option<Canary>) -> Outcome {
     let mut random = fastrand::Rng::with_seed(seed);
     let faults = faults.unwrap_or_else(|| Faults::drawn(&mut random));
-    let mut world = World::new(random, faults);
+    let mut world = World::new(random, faults, canary);
     for number in 0..starts {
         let kind = Kind::ALL[world.random.usize(..Kind::ALL.len())];
         let at_ms = BEGIN_MS + world.random.i64(0..4 * HOUR_MS);
@@ -140,11 +144,12 @@ pub fn simulate(seed: u64, starts: u64, faults: Option<Faults>) -> Outcome {
 }
 
 impl World {
-    fn new(mut random: fastrand::Rng, faults: Faults) -> World {
+    fn new(mut random: fastrand::Rng, faults: Faults, canary: Option<Canary>) -> World {
         let shards = random.u16(1..=4);
         let mut world = World {
             random,
             faults,
+            canary,
             now_ms: BEGIN_MS,
             skew_ms: 0,
             queue: BTreeMap::new(),
@@ -226,6 +231,9 @@ impl World {
             self.now_ms = self.now_ms.max(at_ms);
             self.healed |= self.now_ms > BEGIN_MS + 9 * HOUR_MS;
             self.happen(happening);
+            if self.outcome.happenings % LOOK_EVERY != 0 {
+                continue;
+            }
             let all_begun = !self
                 .queue
                 .values()
@@ -313,10 +321,18 @@ impl World {
                 .store
                 .unsettled(ShardId(shard as u16), None, usize::MAX)
                 .expect("memory is readable");
-            for run in open {
+            let forgets = self.canary == Some(Canary::NoRecovery);
+            for run in open.into_iter().filter(|_| !forgets) {
                 self.pump(shard, Event::Recover(run));
             }
             self.ask_for_timers(shard);
+        }
+    }
+
+    /// Processes die while they do something rather than while they sleep.
+    fn maybe_crash(&mut self, within_ms: i64) {
+        if !self.healed && self.random.f64() < self.faults.crash_at_work {
+            self.soon(within_ms, Happening::Crash);
         }
     }
 
@@ -344,6 +360,10 @@ impl World {
         for batch in survivors {
             let _ = self.write(batch);
         }
+        // Clients whose question was open lose their connection.
+        let mut open: Vec<_> = self.tokens.drain().collect();
+        open.sort();
+        open.into_iter().for_each(|(_, run)| self.begin_again(run));
         self.boot();
     }
 
@@ -490,7 +510,15 @@ impl World {
         result
     }
 
-    fn durable(&mut self, shard: usize, life: u64, batch: Vec<Write>) {
+    fn durable(&mut self, shard: usize, life: u64, mut batch: Vec<Write>) {
+        if self.canary == Some(Canary::NoFence) {
+            let epoch = Epoch(self.life);
+            for write in &mut batch {
+                if let Write::Append(append) = write {
+                    append.fence.1 = epoch;
+                }
+            }
+        }
         let result = self.write(batch);
         if life != self.life {
             if result.is_ok() {
@@ -501,7 +529,9 @@ impl World {
         match result {
             Ok(ticket) => {
                 self.spread(ticket.deliveries);
-                self.pump(shard, Event::Committed);
+                if self.canary != Some(Canary::EarlyCommit) {
+                    self.pump(shard, Event::Committed);
+                }
             }
             Err(error) => self.pump(shard, Event::Refused(error)),
         }
@@ -665,7 +695,13 @@ impl World {
     fn act(&mut self, shard: usize, action: Action) {
         let life = self.life;
         match action {
-            Action::Write(batch) => self.soon(40, Happening::Batch { shard, life, batch }),
+            Action::Write(batch) => {
+                self.soon(40, Happening::Batch { shard, life, batch });
+                self.maybe_crash(40);
+                if self.canary == Some(Canary::EarlyCommit) {
+                    self.pump(shard, Event::Committed);
+                }
+            }
             Action::Load(run) => self.soon(5, Happening::Load { shard, life, run }),
             Action::Execute {
                 run, id, effect, ..
@@ -680,6 +716,7 @@ impl World {
                         effect,
                     },
                 );
+                self.maybe_crash(3_000);
             }
             Action::Abort { .. } => {}
             Action::Answer { token, answer } => self.answered(token, answer),
