@@ -4,6 +4,7 @@
 //! through [`ferrovia_engine::step`].
 
 mod local;
+mod mask;
 pub mod port;
 mod registry;
 mod secrets;
