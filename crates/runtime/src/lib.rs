@@ -5,6 +5,7 @@
 
 mod durable;
 mod local;
+mod mask;
 pub mod port;
 mod registry;
 mod secrets;

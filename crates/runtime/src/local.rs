@@ -342,17 +342,16 @@ impl<'o> Local<'o> {
         let Some(active) = self.runs.get(&key) else {
             return;
         };
-        let arguments = crate::secrets::open(
+        let opened = crate::secrets::open(
             &effect.request.arguments,
             &active.plan,
             &self.config.secrets,
             self.clock.now_ms(),
         );
-        match arguments {
-            Ok(arguments) => {
-                self.effects
-                    .start(key, active.run.id(), id, &effect.request, arguments)
-            }
+        match opened {
+            Ok(opened) => self
+                .effects
+                .start(key, active.run.id(), id, &effect.request, opened),
             Err(fault) => {
                 self.ready.push_back((
                     key,

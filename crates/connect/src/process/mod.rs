@@ -2,8 +2,8 @@
 //!
 //! Owns how a process is started, bounded and ended. A process gets a cleared environment, a fresh directory that is
 //! removed afterwards, and a process group that is killed as a whole when the call ends, however it ends. This bounds
-//! what a command uses; it is no sandbox: a command may read what the user running Ferrovia may read, and a process that
-//! makes itself a group of its own (`setsid`) is not followed.
+//! what a command uses; it is no sandbox: a command may read what the user running Ferrovia may read. A process that makes
+//! itself a group of its own (`setsid`) is found by its directory and environment, unless it hides both on purpose.
 
 mod group;
 mod report;

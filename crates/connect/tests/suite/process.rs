@@ -180,7 +180,22 @@ async fn nothing_of_a_command_outlives_it() {
         "a background process outlived its command"
     );
 
-    let held_open = shell_within(tight(), "setsid sleep 2 & echo done")
+    // Daemons of all kinds; the last one forks twice and goes to another directory.
+    for command in [
+        "setsid sleep 987654 > /dev/null 2>&1 & echo $!",
+        "setsid -f sh -c 'echo $$ > pid; exec sleep 987654'; until [ -s pid ]; do :; done; cat pid",
+        "nohup setsid sleep 987654 > /dev/null 2>&1 & echo $!",
+        "(cd / && setsid sh -c 'sleep 987654 > /dev/null 2>&1 & echo $!')",
+        "cd / && env -i setsid sh -c 'cd \"$0\"; sleep 987654 > /dev/null 2>&1 & echo $!' \"$HOME\"",
+    ] {
+        let daemon = shell_within(tight(), command).await.unwrap();
+        assert!(
+            !is_alive(daemon.as_str().unwrap()),
+            "a daemon outlived its command: {command}"
+        );
+    }
+
+    let held_open = shell_within(tight(), "setsid sleep 987654 & echo done")
         .await
         .unwrap();
     assert_eq!(
@@ -214,6 +229,65 @@ fn is_alive(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_some_and(|(_, state)| !state.starts_with('Z') && !state.starts_with('X'))
+}
+
+#[tokio::test]
+async fn texts_reach_a_command_as_they_are() {
+    let odd = [
+        "a b",
+        "$(id)",
+        "`id`",
+        "; id",
+        "| id",
+        "&& id",
+        "*",
+        "~",
+        "\"",
+        "'",
+        "\\",
+        "-n",
+        "--",
+        "é😀",
+        "",
+        "\t",
+        "a\nb",
+        "${HOME}",
+        "!x",
+        "#x",
+        "%s",
+        "\u{1}\u{7f}",
+    ];
+    let arguments = serde_json::json!({
+        "command": "for a in \"$@\"; do printf '<%s>' \"$a\"; done; printf '<%s>' \"$odd\"; cat",
+        "arguments": odd,
+        "environment": {"odd": odd.join("|")},
+        "stdin": odd.join("|"),
+    });
+    let expected =
+        odd.map(|text| format!("<{text}>")).concat() + &format!("<{0}>{0}", odd.join("|"));
+    let output = run("shell", &arguments.to_string()).await.unwrap();
+    assert_eq!(output.as_str(), Some(&*expected));
+}
+
+#[tokio::test]
+async fn a_command_inherits_nothing_and_may_print_anything() {
+    for (command, expected) in [
+        (
+            "env | sed 's/=.*//' | grep -v '^_$' | sort | tr '\n' ' '",
+            r#""HOME LANG PATH PWD TMPDIR ""#,
+        ),
+        ("ls -A; pwd > /dev/null", r#""""#),
+        (r"printf '\377\000a'", "\"\u{fffd}\\u0000a\""),
+        ("kill -SEGV $$", r#""""#),
+        ("cat", r#""""#),
+        ("exec 1>&- 2>&-; sleep 0", r#""""#),
+    ] {
+        let arguments = serde_json::json!({ "command": command });
+        let output = run("shell", &arguments.to_string()).await.unwrap();
+        assert_eq!(output, json(expected), "{command}");
+    }
+    let killed = run("shell", r#"{"command": "kill -SEGV $$", "return": "code"}"#).await;
+    assert_eq!(killed.unwrap(), json("139"));
 }
 
 #[tokio::test]

@@ -61,7 +61,8 @@ impl<'n> Compiler<'n> {
         let keyword = KEYWORDS
             .into_iter()
             .find(|keyword| at.node.get(keyword).is_some());
-        let nothing = Kind::Do(crate::plan::ListId(u32::MAX));
+        // Stands for a task that has a finding: the plan is refused, but the rest of it is still checked.
+        let nothing = Kind::Set(Template::Literal(Default::default()));
         let Some((keyword, body)) = keyword.and_then(|keyword| Some((keyword, at.get(keyword)?)))
         else {
             return nothing;

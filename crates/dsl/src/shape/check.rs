@@ -1,5 +1,7 @@
 //! Walks a document along the description of the language and reports what does not fit.
 
+use std::cell::LazyCell;
+
 use ferrovia_expr::Value;
 
 use super::FINDINGS_MAX;
@@ -276,11 +278,13 @@ impl Checker {
         place: &Place<'_>,
     ) {
         let mut elsewhere = Vec::new();
+        // Once for all unknown keys: an object may have thousands of them.
+        let absent = LazyCell::new(|| absent(view, entries));
         for (key, node) in entries {
             match view.find(&key.name) {
                 Some(property) => self.value(&property.shape, node, &place.property(key, view)),
                 None if others == Others::Free => {}
-                None => elsewhere.extend(self.unknown(view, others, key, entries, place)),
+                None => elsewhere.extend(self.unknown(view, others, key, &absent, place)),
             }
         }
         let displaced = |name: &str| {
@@ -311,7 +315,7 @@ impl Checker {
         view: View,
         others: Others,
         key: &Key,
-        entries: &[(Key, Node)],
+        absent: &[&'static str],
         place: &Place<'_>,
     ) -> Option<&'static str> {
         if self.is_full() {
@@ -328,7 +332,7 @@ impl Checker {
             self.report(report::misplaced(key, hint, others, place));
             return None;
         }
-        if let Some(inner) = further_in(view, &key.name, entries) {
+        if let Some(inner) = further_in(view, &key.name, absent) {
             let hint = format!("`{}` belongs inside `{inner}`", key.name);
             self.report(report::misplaced(key, hint, others, place));
             return excused(inner);
@@ -337,13 +341,11 @@ impl Checker {
             self.report(report::misplaced(key, hint, others, place));
             return None;
         }
-        let absent =
-            |property: &&Property| entries.iter().all(|(key, _)| *key.name != *property.name);
-        let names = view
-            .properties()
-            .filter(absent)
-            .map(|property| property.name);
-        let needed = view.required().filter(absent).map(|property| property.name);
+        let names = absent.iter().copied();
+        let needed = view
+            .required()
+            .map(|property| property.name)
+            .filter(|name| absent.contains(name));
         let meant = match others {
             Others::Refused => closest(&key.name, names),
             Others::Warned | Others::Free => {
@@ -364,9 +366,16 @@ fn further_out(name: &str, place: &Place<'_>) -> Option<(Span, String)> {
     Some((beside.parent?.mark, beside.name()))
 }
 
+/// The described properties that an object does not have.
+fn absent(view: View, entries: &[(Key, Node)]) -> Vec<&'static str> {
+    let is_absent = |name: &&str| entries.iter().all(|(key, _)| *key.name != **name);
+    let names = view.properties().map(|property| property.name);
+    names.filter(is_absent).collect()
+}
+
 /// The property of this object inside which such a property is described.
-fn further_in(view: View, name: &str, entries: &[(Key, Node)]) -> Option<&'static str> {
-    let has = |property: &&Property| entries.iter().any(|(key, _)| *key.name == *property.name);
+fn further_in(view: View, name: &str, absent: &[&'static str]) -> Option<&'static str> {
+    let has = |property: &&Property| !absent.contains(&property.name);
     let inner = |property: &&Property| property.shape.describes(name);
     let mut present = view.properties().filter(has).filter(inner);
     let mut needed = view.required().filter(inner);

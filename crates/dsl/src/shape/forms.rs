@@ -93,20 +93,9 @@ fn is_uri(text: &str) -> bool {
     !text.is_empty() && !text.starts_with("${") && !text.contains(char::is_whitespace)
 }
 
-/// Semantic Versioning 2.0.0.
+/// Semantic Versioning 2.0.0, with numbers of 64 bits: what passes here can be compared with other versions.
 fn is_version(text: &str) -> bool {
-    let (text, build) = split_at_sign(text, '+');
-    let (core, pre) = split_at_sign(text, '-');
-    let numbers: Vec<&str> = core.split('.').collect();
-    let identifiers = |part: Option<&str>, fits: fn(&str) -> bool| {
-        part.is_none_or(|part| part.split('.').all(fits))
-    };
-    numbers.len() == 3
-        && numbers.iter().all(|number| is_number(number))
-        && identifiers(pre, |id| {
-            is_identifier(id) && (!is_digits(id) || is_number(id))
-        })
-        && identifiers(build, is_identifier)
+    semver::Version::parse(text).is_ok()
 }
 
 fn split_at_sign(text: &str, sign: char) -> (&str, Option<&str>) {
@@ -116,17 +105,6 @@ fn split_at_sign(text: &str, sign: char) -> (&str, Option<&str>) {
 
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn is_number(text: &str) -> bool {
-    is_digits(text) && (text == "0" || !text.starts_with('0'))
-}
-
-fn is_identifier(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// `P` with numbers and units in order: years, months, weeks, days, then `T` with hours, minutes, seconds.

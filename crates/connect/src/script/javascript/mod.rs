@@ -26,6 +26,9 @@ use crate::fault;
 use crate::process::{Finished, output_too_large};
 use host::{Halt, Host, Seed};
 
+/// How long after its time limit a script is waited for: the interpreter looks at the clock between the steps of a script,
+/// but not within the single steps of its built-in functions.
+const STOP_GRACE: Duration = Duration::from_secs(1);
 /// How traces name the script.
 const SCRIPT_NAME: &str = "script.js";
 const INSPECT: &str = include_str!("inspect.js");
@@ -50,14 +53,13 @@ pub(super) async fn run(
         drop(slot);
         ended
     });
-    let ended = running
-        .await
-        .map_err(|error| fault::runtime("Interpreter failed", error.to_string()))?;
+    // A thread that is stuck in one long step is left to itself, with its slot.
+    let Ok(running) = tokio::time::timeout(limit + STOP_GRACE, running).await else {
+        return Err(out_of_time(limit));
+    };
+    let ended = running.map_err(|error| fault::runtime("Interpreter failed", error.to_string()))?;
     ended.map_err(|stop| match stop {
-        Stop::TimeLimit => fault::timeout(format!(
-            "the script did not end within {} ms",
-            limit.as_millis()
-        )),
+        Stop::TimeLimit => out_of_time(limit),
         Stop::Memory => fault::runtime(
             "Memory limit exceeded",
             format!(
@@ -69,6 +71,13 @@ pub(super) async fn run(
         Stop::Cancelled => fault::runtime("Cancelled", "the call was given up"),
         Stop::Interpreter(reason) => fault::runtime("Interpreter failed", reason),
     })
+}
+
+fn out_of_time(limit: Duration) -> Fault {
+    fault::timeout(format!(
+        "the script did not end within {} ms",
+        limit.as_millis()
+    ))
 }
 
 /// Why a script has no result.
