@@ -3,6 +3,7 @@
 //! Owns the [`port::Executor`] port and the in-memory driver; names no connector. A run's state changes only
 //! through [`ferrovia_engine::step`].
 
+mod carry;
 mod durable;
 mod local;
 mod mask;
