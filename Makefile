@@ -16,7 +16,7 @@ IMPURE_DEPENDENCIES := tokio|reqwest|rusqlite|rand
 NETWORK_DEPENDENCIES := reqwest|hyper|rustls
 
 # Programs that tests start.
-TEST_PROGRAMS := python3
+TEST_PROGRAMS := python3 strace
 
 APT := $(if $(filter 0,$(shell id -u)),,sudo) apt-get
 

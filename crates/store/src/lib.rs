@@ -22,4 +22,4 @@ pub use row::{
     Accept, Accepted, Append, Definition, Delivery, DeliveryKind, Filter, Intake, NewRun, Page,
     Parent, Schedule, Snapshot, Stats, Status, StoredRun, Summary, Update, Write,
 };
-pub use sqlite::{Options, Sqlite};
+pub use sqlite::{Existing, Options, Sqlite, restore};

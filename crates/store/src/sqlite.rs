@@ -3,6 +3,7 @@
 //! Owns the file and refuses to share it with another process. One thread writes, and commits together what waits;
 //! a few connections read. The page docs/decisions/0008 says why, and what it costs.
 
+mod backup;
 mod change;
 mod error;
 mod lock;
@@ -26,6 +27,7 @@ use rusqlite::Connection;
 use crate::ids::{Epoch, RunId, ShardId};
 use crate::journal::{Done, Journal, StoreError};
 use crate::row::{Definition, Filter, Page, Schedule, Stats, StoredRun, Summary, Write};
+pub use backup::{Existing, restore};
 use change::Memory;
 use error::{failed, unusable};
 use lock::{Lock, beside};
