@@ -20,7 +20,7 @@ pub use event::{
     AttributeMatch, Consumption, Correlation, EventFilter, EventRead, Matcher, Strategy, Until,
 };
 pub use identity::{Identity, PlanHash, VersionReq};
-pub use schema::{Schema, SchemaError};
+pub use schema::{Schema, SchemaError, SchemaProblem};
 pub(crate) use template::is_sealed_variable;
 pub use template::{Arguments, Sealed, Step, Template, UriTemplate};
 

@@ -22,6 +22,8 @@ pub(crate) enum Command {
     /// Run a workflow definition in this process, and print its output
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
+    /// Print the page about the code of a finding or an error, such as FV0301
+    Explain(ExplainArgs),
     /// Print the JSON Schema of workflow definitions, for editors
     Schema,
     /// Print the versions of the program, the language and the engine
@@ -65,6 +67,13 @@ pub(crate) struct CheckArgs {
     pub(crate) output: Output,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct ExplainArgs {
+    /// The code, as in `error[FV0301]`
+    #[arg(value_name = "CODE")]
+    pub(crate) code: String,
 }
 
 #[derive(Args)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ferrovia_dsl::compile::{Compiled, Options, SecretsInData, compile};
-use ferrovia_dsl::diagnostic::{Diagnostic, Style, render};
+use ferrovia_dsl::diagnostic::{Diagnostic, Style, in_order, render};
 use ferrovia_dsl::plan::Plan;
 use ferrovia_dsl::source::Node;
 
@@ -99,14 +99,14 @@ impl Document {
         };
         match compile(&self.text, &self.root, &links, Options { secrets_in_data }) {
             Ok(Compiled { plan, warnings }) => {
-                let warnings = structural.into_iter().chain(warnings).collect();
+                let warnings = in_order(structural.into_iter().chain(warnings).collect());
                 Ok(Ready {
                     plan: Arc::new(plan),
                     warnings,
                 })
             }
             Err(findings) => {
-                let findings = structural.into_iter().chain(findings).collect();
+                let findings = in_order(structural.into_iter().chain(findings).collect());
                 Err(Refused::Findings {
                     name: self.name.clone(),
                     text: self.text.clone(),

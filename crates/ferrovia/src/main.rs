@@ -5,6 +5,7 @@ mod check;
 mod definitions;
 mod document;
 mod exit;
+mod explain;
 mod links;
 mod progress;
 mod result;
@@ -42,6 +43,7 @@ async fn dispatch(cli: Cli) -> Exit {
     match cli.command {
         Command::Check(args) => check::check(args).await,
         Command::Run(args) => run::run(args).await,
+        Command::Explain(args) => explain::explain(&args),
         Command::Schema => {
             anstream::println!("{}", ferrovia_dsl::shape::json_schema().to_json_pretty());
             Exit::Completed

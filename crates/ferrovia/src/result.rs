@@ -1,7 +1,7 @@
 //! What came of a run, for programs and for people.
 
 use ferrovia_dsl::diagnostic::{Diagnostic, Style, codes, render};
-use ferrovia_dsl::source::{Node, Span, locate};
+use ferrovia_dsl::source::{Node, Span, key_span};
 use ferrovia_engine::{Error, ErrorType};
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::{Ended, Report};
@@ -64,25 +64,32 @@ pub(crate) fn print_text(report: &Report, document: &Document) {
 
 /// An error of a run as a finding at its place in the definition.
 fn finding(error: &Error, document: &Document) -> Diagnostic {
-    let span = name_span(&document.root, &error.instance).unwrap_or_default();
     let message = match &error.detail {
         Some(detail) => format!("{}: {detail}", error.title),
         None => error.title.to_string(),
     };
-    Diagnostic::error(code(&error.kind), span, &*error.instance, message)
+    let code = code(&error.kind);
+    let span = place(&document.root, &error.instance);
+    Diagnostic::error(code, span, &*error.instance, message)
         .label(format!("faulted with status {}", error.status))
-        .hint(format!("error type {}", error.kind))
+        .hint(format!(
+            "`ferrovia explain {code}` says more; to catch it, its type is {}",
+            error.kind
+        ))
 }
 
-/// Where the component that a pointer leads to is named.
-fn name_span(root: &Node, pointer: &str) -> Option<Span> {
-    let (parent, name) = pointer.rsplit_once('/')?;
-    let name = name.replace("~1", "/").replace("~0", "~");
-    let entries = locate(root, parent)?.entries()?;
-    entries
-        .iter()
-        .find(|(key, _)| *key.name == *name)
-        .map(|(key, _)| key.span)
+/// The name of the failed task. Inside an expanded function that is the task that calls it.
+fn place(root: &Node, instance: &str) -> Span {
+    let mut pointer = instance;
+    loop {
+        if let Some(span) = key_span(root, pointer) {
+            return span;
+        }
+        match pointer.rsplit_once('/') {
+            Some((parent, _)) => pointer = parent,
+            None => return Span::default(),
+        }
+    }
 }
 
 /// The code of a standard error type; every other one was raised by the workflow itself.

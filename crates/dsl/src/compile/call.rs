@@ -6,7 +6,7 @@ use ferrovia_expr::Expr;
 
 use super::Compiler;
 use super::expression::object;
-use super::site::{At, Site, suggestion};
+use super::site::{At, Site};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::plan::{Call, CallKind, Delivery, Emit, Kind, RunWorkflow, Template, VersionReq};
 use crate::source::Data;
@@ -67,6 +67,7 @@ impl<'n> Compiler<'n> {
                         &delivery.pointer,
                         format!("there is no delivery {}", delivery.node.to_value()),
                     )
+                    .label("unknown delivery")
                     .hint("write `at-least-once` (the default) or `at-most-once`"),
                 );
                 Delivery::default()
@@ -171,23 +172,7 @@ impl<'n> Compiler<'n> {
         let Some(secret) = name.node.as_str() else {
             return Template::Literal(Default::default());
         };
-        let declared = self.declared_secrets();
-        if !declared.iter().any(|d| &**d == secret) && self.foreign.is_none() {
-            let known: Vec<&str> = declared.iter().map(|d| &**d).collect();
-            let hint = suggestion(secret, &known)
-                .unwrap_or_else(|| format!("add `{secret}` to the list `use.secrets`"));
-            self.report(
-                Diagnostic::warning(
-                    codes::UNDECLARED_SECRET,
-                    name.node.span,
-                    &name.pointer,
-                    format!(
-                        "the secret `{secret}` is not declared; using it is an authorization error"
-                    ),
-                )
-                .hint(hint),
-            );
-        }
+        self.check_declared_secret(secret, name.node.span, &name.pointer);
         let quoted = ferrovia_expr::Value::from(secret).to_json();
         let expr = Expr::compile(&format!("$secrets[{quoted}]"), &["secrets"])
             .expect("indexing a variable by a quoted string is an expression");

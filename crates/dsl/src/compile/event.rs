@@ -1,7 +1,6 @@
 //! `listen` and `schedule`: consumption strategies, filters, correlation.
 
-use std::str::FromStr;
-
+use croner::parser::{CronParser, Seconds, Year};
 use ferrovia_expr::Value;
 
 use super::Compiler;
@@ -138,14 +137,8 @@ impl<'n> Compiler<'n> {
 
     pub(super) fn schedule(&mut self, at: &At<'n>) -> Schedule {
         let cron = at.text("cron");
-        if let (Some(pattern), Some(place)) = (&cron, at.get("cron"))
-            && let Err(error) = croner::Cron::from_str(pattern)
-        {
-            self.report(
-                Diagnostic::error(codes::INVALID_CRON, place.node.span, &place.pointer, "this is not a cron expression")
-                    .label(error.to_string())
-                    .hint("five fields: minute, hour, day of month, month, day of week; `0 6 * * 1-5` is 06:00 on weekdays"),
-            );
+        if let Some(place) = at.get("cron") {
+            self.check_cron(&place);
         }
         let mut duration = |key| {
             at.get(key)
@@ -162,6 +155,67 @@ impl<'n> Compiler<'n> {
             on,
         }
     }
+}
+
+/// The fields of a cron expression.
+const CRON_FIELDS: [&str; 5] = [
+    "a minute (0 to 59)",
+    "an hour (0 to 23)",
+    "a day of the month (1 to 31)",
+    "a month (1 to 12, or JAN to DEC)",
+    "a day of the week (0 to 7, or SUN to SAT)",
+];
+
+impl<'n> Compiler<'n> {
+    fn check_cron(&mut self, at: &At<'n>) {
+        let Some(pattern) = at.node.as_str().filter(|pattern| !is_cron(pattern)) else {
+            return;
+        };
+        let fields: Vec<&str> = pattern.split_whitespace().collect();
+        let wrong = fields.iter().enumerate().find(|(index, field)| {
+            let alone = std::array::from_fn(|at| if at == *index { **field } else { "*" });
+            let alone: [&str; CRON_FIELDS.len()] = alone;
+            !is_cron(&alone.join(" "))
+        });
+        let (part, label) = match wrong {
+            Some((index, field)) if fields.len() == CRON_FIELDS.len() => {
+                let start = field.as_ptr() as usize - pattern.as_ptr() as usize;
+                (
+                    start..start + field.len(),
+                    format!("not {}", CRON_FIELDS[index]),
+                )
+            }
+            _ => (
+                0..pattern.len(),
+                format!("has {} fields, not 5", fields.len()),
+            ),
+        };
+        let hint = match fields.len() {
+            6 => "there is no field for seconds: minute, hour, day of month, month, day of week",
+            _ => {
+                "five fields: minute, hour, day of month, month, day of week; `0 6 * * 1-5` is 06:00 on weekdays"
+            }
+        };
+        self.report(
+            Diagnostic::error(
+                codes::INVALID_CRON,
+                self.span_within(at, pattern, part),
+                &at.pointer,
+                "this is not a cron expression",
+            )
+            .label(label)
+            .hint(hint),
+        );
+    }
+}
+
+fn is_cron(pattern: &str) -> bool {
+    CronParser::builder()
+        .seconds(Seconds::Disallowed)
+        .year(Year::Disallowed)
+        .build()
+        .parse(pattern)
+        .is_ok()
 }
 
 fn read(at: &At<'_>) -> EventRead {

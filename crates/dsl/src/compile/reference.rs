@@ -220,13 +220,13 @@ impl<'n> Compiler<'n> {
     /// The schema that a resource refers to, or why it is missing.
     pub(super) fn linked_schema(&mut self, resource: &At<'n>) -> Result<Value, String> {
         let Some(uri) = resource.node.get("endpoint").and_then(literal_uri) else {
-            let reason = "the place of a schema must be known before the run: expressions and URI variables cannot be used here";
-            self.report(Diagnostic::error(
-                codes::DYNAMIC_SCHEMA,
-                resource.node.span,
-                &resource.pointer,
-                reason,
-            ));
+            let reason = "the place of a schema must be known before the run";
+            let place = resource.get("endpoint").unwrap_or_else(|| resource.clone());
+            self.report(
+                Diagnostic::error(codes::DYNAMIC_SCHEMA, self.mark(&place), &place.pointer, reason)
+                    .label("known only during a run")
+                    .hint("write a URI without expressions and `{…}`, or the schema itself under `document`"),
+            );
             return Err(reason.to_owned());
         };
         let reason = match self.links.0.get(&schema_key(&uri)) {
@@ -234,12 +234,16 @@ impl<'n> Compiler<'n> {
             Some(Err(reason)) => format!("the schema at {uri} could not be loaded: {reason}"),
             None => format!("the schema at {uri} was not loaded"),
         };
-        self.report(Diagnostic::warning(
-            codes::LINK_MISSING,
-            resource.node.span,
-            &resource.pointer,
-            reason.clone(),
-        ));
+        self.report(
+            Diagnostic::warning(
+                codes::LINK_MISSING,
+                self.mark(resource),
+                &resource.pointer,
+                reason.clone(),
+            )
+            .label("not loaded")
+            .hint("the workflow can still run; reaching this check is a configuration error"),
+        );
         Err(reason)
     }
 }

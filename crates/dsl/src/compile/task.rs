@@ -10,10 +10,10 @@ use crate::plan::{
     Backoff, Case, Catch, ErrorFilter, ErrorTemplate, Flow, For, Fork, Kind, Raise, Retry, Task,
     TaskId, Template, Try,
 };
-use crate::source::{Key, Node};
+use crate::source::{Key, Node, Span};
 
 /// The keys that say what a task does, the one that decides first.
-const KEYWORDS: [&str; 12] = [
+pub(super) const KEYWORDS: [&str; 12] = [
     "call", "for", "do", "emit", "fork", "listen", "raise", "run", "set", "switch", "try", "wait",
 ];
 
@@ -61,11 +61,9 @@ impl<'n> Compiler<'n> {
         let keyword = KEYWORDS
             .into_iter()
             .find(|keyword| at.node.get(keyword).is_some());
-        // Stands for a task that has a finding: the plan is refused, but the rest of it is still checked.
-        let nothing = Kind::Set(Template::Literal(Default::default()));
         let Some((keyword, body)) = keyword.and_then(|keyword| Some((keyword, at.get(keyword)?)))
         else {
-            return nothing;
+            return self.nothing();
         };
         match keyword {
             "call" => self.call(at, &body),
@@ -81,10 +79,15 @@ impl<'n> Compiler<'n> {
             "try" => self.try_catch(at, &body, siblings),
             "wait" => match self.duration(&body, Site::Definition) {
                 Some(duration) => Kind::Wait(duration),
-                None => nothing,
+                None => self.nothing(),
             },
-            _ => nothing,
+            _ => self.nothing(),
         }
+    }
+
+    /// Stands for a task that could not be compiled: the plan is refused, but the check goes on.
+    fn nothing(&mut self) -> Kind {
+        Kind::Do(self.add_list(Vec::new()))
     }
 
     fn set(&mut self, body: &At<'n>) -> Template {
@@ -157,7 +160,7 @@ impl<'n> Compiler<'n> {
 
     fn switch(&mut self, body: &At<'n>, siblings: &Siblings<'n>) -> Vec<Case> {
         let mut cases = Vec::new();
-        let mut default: Option<Case> = None;
+        let mut default: Option<(Case, Span)> = None;
         for (key, case) in body.named() {
             let compiled = Case {
                 name: key.name.clone(),
@@ -170,7 +173,7 @@ impl<'n> Compiler<'n> {
             };
             if case.node.get("when").is_some() {
                 cases.push(compiled);
-            } else if default.is_some() {
+            } else if let Some((_, first)) = &default {
                 self.report(
                     Diagnostic::error(
                         codes::SECOND_DEFAULT,
@@ -179,13 +182,14 @@ impl<'n> Compiler<'n> {
                         "a switch has one default case at most",
                     )
                     .label("second case without `when`")
-                    .hint("give it a `when`, or remove it"),
+                    .hint("give it a `when`, or remove it")
+                    .also(*first, "first case without `when`"),
                 );
             } else {
-                default = Some(compiled);
+                default = Some((compiled, key.span));
             }
         }
-        cases.extend(default);
+        cases.extend(default.map(|(case, _)| case));
         cases
     }
 

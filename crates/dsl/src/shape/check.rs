@@ -13,7 +13,7 @@ use super::suggest::{closest, respelled};
 use super::task::TASK_KINDS;
 use super::vocabulary::{Form, Named, Object, Others, Property, Rule, Shape, Variant, Variants};
 use super::workflow::DOCUMENT;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, in_order, more};
 use crate::source::{Data, Key, Node, Span};
 
 /// Everything about the structure of a document that is wrong or looks wrong, in the order of the text.
@@ -64,15 +64,12 @@ struct Checker {
 
 impl Checker {
     fn finish(mut self) -> Vec<Diagnostic> {
-        self.findings.sort_by_key(|finding| finding.span.start);
-        // The value of an anchor is checked wherever an alias repeats it.
-        self.findings
-            .dedup_by(|a, b| a.code == b.code && a.span == b.span && a.message == b.message);
-        if let Some(last) = self.findings.last().filter(|_| self.unseen > 0) {
-            let more = report::more(self.unseen, last);
-            self.findings.push(more);
+        let mut findings = in_order(std::mem::take(&mut self.findings));
+        if let Some(last) = findings.last().filter(|_| self.unseen > 0) {
+            let more = more(self.unseen, last);
+            findings.push(more);
         }
-        self.findings
+        findings
     }
 
     fn report(&mut self, finding: Diagnostic) {
