@@ -10,6 +10,7 @@ mod extension;
 mod flow;
 mod function;
 mod reference;
+mod secret;
 mod site;
 mod task;
 mod written;
