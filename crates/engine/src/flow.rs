@@ -52,7 +52,7 @@ impl Machine<'_> {
                     parent,
                     slot,
                     output,
-                    flow: task.then,
+                    flow: Flow::Continue,
                 });
             }
             Err(error) => return self.fail_unframed(&frame, error),
