@@ -95,6 +95,8 @@ struct Compiler<'n> {
     interests: Vec<EventFilter>,
     /// Loop, error and item variables in scope.
     locals: Vec<Arc<str>>,
+    /// Those of the locals that hold an error that was caught.
+    caught: Vec<Arc<str>>,
     /// Names of the functions being expanded, outermost first.
     calls: Vec<String>,
     /// Set while a document other than the root is compiled: its findings are reported at this call.
@@ -137,6 +139,7 @@ impl<'n> Compiler<'n> {
             lists: Vec::new(),
             interests: Vec::new(),
             locals: Vec::new(),
+            caught: Vec::new(),
             calls: Vec::new(),
             foreign: None,
             extensions: extension::Extensions::default(),
