@@ -95,6 +95,8 @@ struct Compiler<'n> {
     interests: Vec<EventFilter>,
     /// Loop, error and item variables in scope.
     locals: Vec<Arc<str>>,
+    /// Those of the locals that hold an error that was caught.
+    caught: Vec<Arc<str>>,
     /// Names of the functions being expanded, outermost first.
     calls: Vec<String>,
     /// The plan has reached [`TASKS_MAX`]: nothing is expanded any more, or it might never end.
@@ -145,6 +147,7 @@ impl<'n> Compiler<'n> {
             lists: Vec::new(),
             interests: Vec::new(),
             locals: Vec::new(),
+            caught: Vec::new(),
             calls: Vec::new(),
             is_full: false,
             expanded: BTreeSet::new(),

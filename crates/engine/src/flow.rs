@@ -52,7 +52,7 @@ impl Machine<'_> {
                     parent,
                     slot,
                     output,
-                    flow: task.then,
+                    flow: Flow::Continue,
                 });
             }
             Err(error) => return self.fail_unframed(&frame, error),
@@ -266,9 +266,10 @@ impl Machine<'_> {
             }
             None => None,
         };
+        // A schema without `as` has nothing to speak of but what the task gives.
         check(
             export.schema.as_ref(),
-            context.as_ref().unwrap_or(&self.run.context),
+            context.as_ref().unwrap_or(&transformed),
             &instance,
             "exported context",
         )?;

@@ -6,11 +6,12 @@
 //! itself a group of its own (`setsid`) is found by its directory and environment, unless it hides both on purpose.
 
 mod group;
+mod inputs;
 mod report;
 mod run;
 mod shell;
 
+pub(crate) use inputs::{Inputs, is_identifier};
 pub(crate) use report::{Finished, ReturnForm};
 pub(crate) use run::{Invocation, Processes, output_too_large, search_path};
-pub(crate) use shell::ShellExecutor;
-pub(crate) use shell::{Inputs, check_text, fresh_directory};
+pub(crate) use shell::{ShellExecutor, check_text, fresh_directory};

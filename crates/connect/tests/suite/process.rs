@@ -26,6 +26,22 @@ async fn a_command_gets_its_inputs_and_returns_what_was_asked_for() {
             r#""env""#,
         ),
         (
+            r#"{"command": "printf '[%s]'", "arguments": ["a b", "$HOME", 7]}"#,
+            r#""[a b][$HOME][7]""#,
+        ),
+        (
+            r#"{"command": "echo one\necho two", "arguments": ["x"]}"#,
+            r#""one\ntwo""#,
+        ),
+        (
+            r#"{"command": "printf '[%s]'", "arguments": {"--user": "jo", "-n": 3, "only": null, "plain": "x"}}"#,
+            r#""[--user=jo][-n][3][only][plain][x]""#,
+        ),
+        (
+            r#"{"command": "printf '[%s]' $plain", "arguments": {"plain": "x", "--end": true}}"#,
+            r#""[x][--end=true]""#,
+        ),
+        (
             r#"{"command": "cat", "stdin": "from stdin"}"#,
             r#""from stdin""#,
         ),
@@ -297,6 +313,10 @@ async fn python_gets_its_inputs_and_returns_what_was_asked_for() {
         (
             r#"{"code": "import sys; print(sys.argv[1:], sys.stdin.read())", "arguments": ["a", 2], "stdin": {"x": 1}}"#,
             r#""['a', '2'] {\"x\":1}""#,
+        ),
+        (
+            r#"{"code": "import os, sys; print(sys.argv[1:], os.environ['name'])", "arguments": {"name": "Ada", "--raw": 1, "loud": true, "quiet": false, "none": null}}"#,
+            r#""['--name', 'Ada', '--raw', '1', '--loud'] Ada""#,
         ),
         (
             r#"{"code": "import os; print(os.environ['A'], os.listdir('.'))", "environment": {"A": "é"}}"#,

@@ -391,6 +391,21 @@ async fn endless_recursion_is_an_error_of_the_script() {
 }
 
 #[tokio::test]
+async fn named_arguments_are_variables_and_options() {
+    let arguments = r#"{
+        "language": "js",
+        "arguments": {"who": "Ada", "times": [1, 2], "console": "taken", "--flag": true},
+        "code": "console.log(who, times.length, process.env.who, process.argv.slice(2).join(' '))"
+    }"#;
+    assert_eq!(
+        run("script", arguments)
+            .await
+            .expect("the script does not fail"),
+        json(r#""Ada 2 Ada --who Ada --times [1,2] --console taken --flag""#)
+    );
+}
+
+#[tokio::test]
 async fn wrong_arguments_are_named() {
     for (arguments, expected) in [
         (r#"{"code": "1"}"#, "`language` is required"),

@@ -9,7 +9,7 @@ use super::site::{At, Site};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::plan::{
     AttributeMatch, Consumption, Correlation, EventFilter, EventRead, Iterator, Kind, Listen,
-    Matcher, Schedule, Strategy, Until,
+    Matcher, Schedule, Strategy, Template, Until,
 };
 
 impl<'n> Compiler<'n> {
@@ -101,7 +101,7 @@ impl<'n> Compiler<'n> {
             };
             let expect = correlation
                 .get("expect")
-                .map(|expect| self.template(&expect, site));
+                .map(|expect| self.expectation(&expect, site));
             correlate.push(Correlation {
                 name: key.name.clone(),
                 from,
@@ -109,6 +109,16 @@ impl<'n> Compiler<'n> {
             });
         }
         EventFilter { with, correlate }
+    }
+
+    /// A constant or an expression. A path such as `.order.id` or `$context.order` is an expression without `${ }` too: as
+    /// a constant it could not be meant.
+    fn expectation(&mut self, at: &At<'n>, site: Site) -> Template {
+        let path = at.node.as_str().filter(|text| is_path(text));
+        match path.and_then(|source| self.expr(source, at, site)) {
+            Some(expr) => Template::Expr(expr),
+            None => self.template(at, site),
+        }
     }
 
     fn matcher(&mut self, at: &At<'n>, site: Site) -> Option<Matcher> {
@@ -216,6 +226,16 @@ fn is_cron(pattern: &str) -> bool {
         .build()
         .parse(pattern)
         .is_ok()
+}
+
+/// `.name` or `$name`, perhaps with more of the kind behind it.
+fn is_path(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with(['.', '$'])
+        && text[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text[1..]
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_.[]".contains(&b))
 }
 
 fn read(at: &At<'_>) -> EventRead {

@@ -16,6 +16,11 @@ use crate::plan::{
 };
 use crate::source::{Data, Span};
 
+/// Gives an error's `detail` the name `details` as well, by which some runtimes know it. Put before expressions that say
+/// `details`; errors themselves stay as the standard has them.
+const WITH_DETAILS: &str =
+    r#"if type == "object" and has("detail") then .details = .detail else . end"#;
+
 /// The text inside `${ … }` when the whole string is one expression.
 pub(super) fn enclosed(text: &str) -> Option<&str> {
     text.trim().strip_prefix(OPENING)?.strip_suffix('}')
@@ -69,7 +74,25 @@ impl<'n> Compiler<'n> {
         let mut known: Vec<&str> = site.variables().to_vec();
         known.extend(["secrets", "secret", "authorization"]);
         known.extend(self.locals.iter().map(|name| &**name));
-        Expr::compile(source, &known)
+        let expr = Expr::compile(source, &known)?;
+        if self.caught.is_empty() || !source.contains("details") {
+            return Ok(expr);
+        }
+        let errors = self.caught.iter();
+        let renamed: String = errors
+            .map(|name| format!("(${name} | {WITH_DETAILS}) as ${name} | "))
+            .collect();
+        Ok(Expr::compile(&format!("{renamed}{source}"), &known).unwrap_or(expr))
+    }
+
+    /// A condition on an error, which is its input.
+    pub(super) fn error_condition(&mut self, at: &At<'n>) -> Option<Expr> {
+        let expr = self.condition(at, Site::Definition)?;
+        if !expr.source().contains("details") {
+            return Some(expr);
+        }
+        let source = format!("{WITH_DETAILS} | {}", expr.source());
+        Some(self.try_expr(&source, Site::Definition).unwrap_or(expr))
     }
 
     fn expression_finding(

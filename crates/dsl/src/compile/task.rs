@@ -232,19 +232,21 @@ impl<'n> Compiler<'n> {
             return Kind::Do(body);
         };
         let variable = catch.text("as").unwrap_or_else(|| "error".into());
+        self.caught.push(variable.clone());
         let catch = self.with_locals([variable.clone()], |compiler| Catch {
             filter: error_filter(catch.path(&["errors", "with"])),
             when: catch
                 .get("when")
-                .and_then(|when| compiler.condition(&when, Site::Definition)),
+                .and_then(|when| compiler.error_condition(&when)),
             except_when: catch
                 .get("exceptWhen")
-                .and_then(|when| compiler.condition(&when, Site::Definition)),
+                .and_then(|when| compiler.error_condition(&when)),
             retry: catch.get("retry").and_then(|retry| compiler.retry(&retry)),
             body: catch.get("do").map(|tasks| compiler.list(&tasks)),
             then: catch.get("then").map(|then| compiler.flow(&then, siblings)),
             variable,
         });
+        self.caught.pop();
         Kind::Try(Try { body, catch })
     }
 
@@ -274,12 +276,10 @@ impl<'n> Compiler<'n> {
             .path(&["limit", "attempt", "count"])
             .and_then(|count| count.node.as_scalar()?.as_i64());
         Some(Retry {
-            when: at
-                .get("when")
-                .and_then(|when| self.condition(&when, Site::Definition)),
+            when: at.get("when").and_then(|when| self.error_condition(&when)),
             except_when: at
                 .get("exceptWhen")
-                .and_then(|when| self.condition(&when, Site::Definition)),
+                .and_then(|when| self.error_condition(&when)),
             delay,
             backoff: backoff.unwrap_or_default(),
             count: count.map(|count| u32::try_from(count.max(0)).unwrap_or(u32::MAX)),

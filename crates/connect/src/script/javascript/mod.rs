@@ -23,7 +23,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Script;
 use crate::config::JavaScriptLimits;
 use crate::fault;
-use crate::process::{Finished, output_too_large};
+use crate::process::{Finished, is_identifier, output_too_large};
 use host::{Halt, Host, Seed};
 
 /// How long after its time limit a script is waited for: the interpreter looks at the clock between the steps of a script,
@@ -162,12 +162,24 @@ fn install<'js>(
         let setup: Function = ctx.eval(source)?;
         setup.call::<_, ()>((exposed.clone(), node.clone()))?;
     }
+    name_arguments(ctx, script)?;
     let registry: Object = node.get("modules")?;
     ctx.globals().prop(
         modules::REGISTRY,
         rquickjs::object::Property::from(registry).configurable(),
     )?;
     Ok(node)
+}
+
+/// Named arguments are global variables, unless the name is taken.
+fn name_arguments<'js>(ctx: &Ctx<'js>, script: &Script) -> Result<(), Stop> {
+    let globals = ctx.globals();
+    for (name, value) in &script.inputs.named {
+        if is_identifier(name) && !globals.contains_key(name.as_str())? {
+            globals.set(name.as_str(), ctx.json_parse(value.to_json())?)?;
+        }
+    }
+    Ok(())
 }
 
 /// A script on its way to the end.
