@@ -52,7 +52,7 @@ impl Machine<'_> {
                     parent,
                     slot,
                     output,
-                    flow: Flow::Continue,
+                    flow: task.then,
                 });
             }
             Err(error) => return self.fail_unframed(&frame, error),

@@ -204,7 +204,7 @@ impl<'n> Compiler<'n> {
             _ => vec![task.then],
         };
         if task.condition.is_some() {
-            flows.push(Flow::Continue);
+            flows.push(task.then);
         }
         flows
     }
