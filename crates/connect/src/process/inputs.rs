@@ -59,7 +59,12 @@ impl Inputs {
     /// The arguments of `sh -c command`, and whether the command must be completed by them because it refers to none.
     pub(super) fn of_command(&self, command: &str) -> (Vec<String>, bool) {
         let mut given = self.positional.clone();
-        for (name, value) in self.named.iter().filter(|(name, _)| !names(command, name)) {
+        // A command that reads one as a variable reads the others so, if at all.
+        let as_variables = self.named.iter().any(|(name, _)| names(command, name));
+        for (name, value) in &self.named {
+            if as_variables && is_identifier(name) {
+                continue;
+            }
             match value {
                 Value::Null => given.push(name.clone()),
                 value if name.starts_with("--") => {

@@ -38,7 +38,7 @@ async fn a_command_gets_its_inputs_and_returns_what_was_asked_for() {
             r#""[--user=jo][-n][3][only][plain][x]""#,
         ),
         (
-            r#"{"command": "printf '[%s]' $plain", "arguments": {"plain": "x", "--end": true}}"#,
+            r#"{"command": "printf '[%s]' $plain", "arguments": {"plain": "x", "other": "y", "--end": true}}"#,
             r#""[x][--end=true]""#,
         ),
         (
