@@ -16,6 +16,7 @@ mod runs;
 mod schema;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
@@ -141,6 +142,7 @@ fn remember(connection: &Connection, figures: &Figures) -> Result<(Memory, u16),
         epochs,
         names: Names::default(),
         position,
+        runs: HashMap::new(),
         delivery: number("SELECT ifnull(max(id), 0) + 1 FROM deliveries")?,
     };
     Ok((memory, shards))

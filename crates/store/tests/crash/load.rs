@@ -65,7 +65,8 @@ pub(crate) fn write_batches(path: &Path) {
         if store.acquire(new_run(1).shard).is_err() {
             return;
         }
-        let Ok(bed) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Bed::new(&store))) else {
+        let Ok(bed) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Bed::new(&store)))
+        else {
             return;
         };
         say("epoch", bed.fence(1).1.0);
@@ -75,7 +76,10 @@ pub(crate) fn write_batches(path: &Path) {
             for number in [number, number + 1] {
                 let sender = sender.clone();
                 let writes = batch(&bed, number, seqs[(number % 2) as usize]);
-                store.write(writes, Box::new(move |answer| tell(number, answer, &sender)));
+                store.write(
+                    writes,
+                    Box::new(move |answer| tell(number, answer, &sender)),
+                );
             }
             drop(sender);
             for number in answers {
@@ -132,9 +136,15 @@ pub(crate) fn check(
         let parts = [
             loaded.is_some(),
             long.contains(&number),
-            store.trigger(&trigger(number)).expect("it is readable").is_some(),
+            store
+                .trigger(&trigger(number))
+                .expect("it is readable")
+                .is_some(),
         ];
-        assert!(parts[1..].iter().all(|part| *part == parts[0]), "{what}: {number} is {parts:?}");
+        assert!(
+            parts[1..].iter().all(|part| *part == parts[0]),
+            "{what}: {number} is {parts:?}"
+        );
         if acknowledged.contains(&number) {
             assert!(parts[0], "{what}: {number} is lost");
         }

@@ -107,9 +107,18 @@ fn for_every_call(call: &str, fault: &str, made: bool, judge: impl Fn(&TempDir, 
             return;
         };
         judge(&place, &said, &what);
-        check(&place.path().join("store.db"), &said.acknowledged, &said.full, said.epoch, &what);
+        check(
+            &place.path().join("store.db"),
+            &said.acknowledged,
+            &said.full,
+            said.epoch,
+            &what,
+        );
         if !said.hit {
-            assert!(said.finished && said.acknowledged.len() as u64 == BATCHES, "{what}");
+            assert!(
+                said.finished && said.acknowledged.len() as u64 == BATCHES,
+                "{what}"
+            );
             assert!(number > 3, "{what}: no such call was made");
             return;
         }
@@ -131,7 +140,13 @@ fn lose_power(place: &TempDir, said: &Said, what: &str) {
             }
         }
         let what = format!("{what}, {tear:?}");
-        check(&after.path().join("store.db"), &said.acknowledged, &said.full, said.epoch, &what);
+        check(
+            &after.path().join("store.db"),
+            &said.acknowledged,
+            &said.full,
+            said.epoch,
+            &what,
+        );
     }
 }
 
@@ -150,7 +165,10 @@ fn every_write_fails() {
     for_every_call("pwrite64", "error=EIO", true, |place, said, what| {
         // Once it was told of a failure it takes nothing more.
         let first = said.fatal.first();
-        assert!(first.is_none_or(|first| said.acknowledged.range(first..).next().is_none()), "{what}");
+        assert!(
+            first.is_none_or(|first| said.acknowledged.range(first..).next().is_none()),
+            "{what}"
+        );
         lose_power(place, said, what);
     });
 }
@@ -163,10 +181,17 @@ fn every_synchronisation_fails() {
             return;
         };
         // Which of the two is called depends on how SQLite was built.
-        if said.log.lines().any(|line| line.contains(&format!(" {call}("))) {
+        if said
+            .log
+            .lines()
+            .any(|line| line.contains(&format!(" {call}(")))
+        {
             for_every_call(call, "error=EIO", true, |_, said, what| {
                 let first = said.fatal.first();
-                assert!(first.is_none_or(|first| said.acknowledged.range(first..).next().is_none()), "{what}");
+                assert!(
+                    first.is_none_or(|first| said.acknowledged.range(first..).next().is_none()),
+                    "{what}"
+                );
             });
         }
     }
@@ -202,5 +227,9 @@ fn nothing_is_acknowledged_before_it_is_synchronised() {
             Event::Wrote(_) | Event::Synchronised(_) => {}
         }
     }
-    assert!(acknowledged >= BATCHES && log_written >= BATCHES, "{}", said.log);
+    assert!(
+        acknowledged >= BATCHES && log_written >= BATCHES,
+        "{}",
+        said.log
+    );
 }
