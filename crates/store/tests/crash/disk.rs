@@ -61,7 +61,8 @@ impl Disk {
     }
 
     fn wrote(&mut self, call: &str) -> Option<Event> {
-        let name = name(call)?;
+        // The shared memory of the log is made anew when nobody has it.
+        let name = name(call).filter(|name| !name.ends_with("-shm"))?;
         let (_, numbers) = call
             .split_once("\"...,")
             .or_else(|| call.split_once("\"\","))?;

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use ferrovia_store::suite::SHARDS;
 use ferrovia_store::{Options, Sqlite};
 use tempfile::TempDir;
 
@@ -21,7 +22,7 @@ use load::{BATCHES, check, write_batches};
 /// Names the store that the process under test writes to.
 const UNDER_TEST: &str = "FERROVIA_STORE_UNDER_TEST";
 /// More calls than any run makes.
-const CALLS_MAX: usize = 200;
+const CALLS_MAX: usize = 600;
 
 /// The process under test: nothing unless it was started as such.
 #[test]
@@ -99,7 +100,7 @@ fn for_every_call(call: &str, fault: &str, made: bool, judge: impl Fn(&TempDir, 
     for number in 1..=CALLS_MAX {
         let place = TempDir::new().expect("there is room for temporary files");
         if made {
-            let store = Sqlite::open(place.path().join("store.db"), Options { shards: 2 });
+            let store = Sqlite::open(place.path().join("store.db"), Options { shards: SHARDS });
             drop(store.expect("nobody has it"));
         }
         let what = format!("{call}:{fault}:when={number}");
