@@ -22,6 +22,9 @@ pub(crate) enum Command {
     /// Run a workflow definition in this process, and print its output
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
+    /// Keep workflows running: durable runs, started over HTTP, by events and by schedules
+    #[command(after_help = crate::serve::EXAMPLES)]
+    Serve(Box<crate::serve::ServeArgs>),
     /// Print the page about the code of a finding or an error, such as FV0301
     Explain(ExplainArgs),
     /// Print the JSON Schema of workflow definitions, for editors

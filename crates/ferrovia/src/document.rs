@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ferrovia_dsl::compile::{Compiled, Options, SecretsInData, compile};
+use ferrovia_dsl::compile::{Compiled, Links, Options, SecretsInData, compile};
 use ferrovia_dsl::diagnostic::{Diagnostic, Style, in_order, render};
 use ferrovia_dsl::plan::Plan;
 use ferrovia_dsl::source::Node;
@@ -34,6 +34,8 @@ pub(crate) enum Refused {
 pub(crate) struct Ready {
     pub(crate) plan: Arc<Plan>,
     pub(crate) warnings: Vec<Diagnostic>,
+    /// What it was compiled from besides its text.
+    pub(crate) links: Links,
 }
 
 impl Document {
@@ -103,6 +105,7 @@ impl Document {
                 Ok(Ready {
                     plan: Arc::new(plan),
                     warnings,
+                    links,
                 })
             }
             Err(findings) => {

@@ -10,6 +10,7 @@ mod links;
 mod progress;
 mod result;
 mod run;
+mod serve;
 
 use clap::Parser;
 
@@ -43,6 +44,7 @@ async fn dispatch(cli: Cli) -> Exit {
     match cli.command {
         Command::Check(args) => check::check(args).await,
         Command::Run(args) => run::run(args).await,
+        Command::Serve(args) => serve::serve(args).await,
         Command::Explain(args) => explain::explain(&args),
         Command::Schema => {
             anstream::println!("{}", ferrovia_dsl::shape::json_schema().to_json_pretty());

@@ -187,7 +187,7 @@ fn read_json(path: &Path) -> anyhow::Result<Value> {
     Value::parse_json(&text).with_context(|| format!("{} is not JSON", path.display()))
 }
 
-fn read_secrets(path: &Path) -> anyhow::Result<Object> {
+pub(crate) fn read_secrets(path: &Path) -> anyhow::Result<Object> {
     match read_json(path)? {
         Value::Object(secrets) => Ok(secrets),
         other => bail!(
