@@ -107,9 +107,7 @@ impl<'n> Compiler<'n> {
             ExprErrorKind::UnknownFunction => codes::EXPRESSION_FUNCTION,
             ExprErrorKind::UnknownVariable => codes::EXPRESSION_VARIABLE,
             ExprErrorKind::Forbidden => codes::EXPRESSION_FORBIDDEN,
-            ExprErrorKind::Recursion | ExprErrorKind::Nesting | ExprErrorKind::Size => {
-                codes::EXPRESSION_LIMIT
-            }
+            ExprErrorKind::Nesting | ExprErrorKind::Size => codes::EXPRESSION_LIMIT,
         };
         let span = self.span_within(at, source, error.span.clone());
         let finding = Diagnostic::error(code, span, &at.pointer, error.message.clone());
