@@ -4,10 +4,12 @@
 //! through [`ferrovia_engine::step`].
 
 mod local;
+mod observer;
 pub mod port;
 mod registry;
 mod secrets;
 mod trigger;
 
-pub use local::{Ended, Local, LocalConfig, Observer, Report, Silent};
+pub use local::{Ended, Local, LocalConfig, Report};
+pub use observer::{Observed, Observer, Silent};
 pub use registry::{Definitions, Executors};
