@@ -1,7 +1,9 @@
 //! Effects under way: each a task of the async runtime that reports its outcome to the inbox.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 
 use ferrovia_engine::{
     EffectOutput, EffectRequest, ErrorType, Fault, Input, ObligationId, Outcome,
@@ -137,11 +139,31 @@ async fn execute(executor: Option<Arc<dyn Executor>>, turns: &Semaphore, call: C
         });
     };
     let _turn = turns.acquire().await;
-    match executor.execute(call).await {
-        Ok(success) => Outcome::Completed(EffectOutput {
+    let kind = call.kind.clone();
+    match without_panic(executor.execute(call)).await {
+        None => Outcome::Failed(Fault {
+            kind: ErrorType::Runtime,
+            status: None,
+            title: None,
+            detail: Some(format!("what carries out `{kind}` has a defect and panicked").into()),
+        }),
+        Some(Ok(success)) => Outcome::Completed(EffectOutput {
             value: success.output,
             authorization_scheme: success.authorization_scheme.map(Into::into),
         }),
-        Err(fault) => Outcome::Failed(fault.into()),
+        Some(Err(fault)) => Outcome::Failed(fault.into()),
     }
+}
+
+/// `None` when the future panics: the run it belongs to would otherwise wait for ever. A future that panicked is not
+/// polled again, so nothing sees what it left half done.
+async fn without_panic<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| {
+        match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
 }
