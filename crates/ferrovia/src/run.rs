@@ -148,6 +148,9 @@ impl Prepared {
         };
         let local = Local::new(config, &mut origins);
         let report = if waits_for_events {
+            if args.trace || std::io::stderr().is_terminal() {
+                out::note("waiting for the events that start the workflow");
+            }
             local.run_on_events(plan, interrupted).await
         } else {
             let input = input.unwrap_or_else(|| Object::default().into());
