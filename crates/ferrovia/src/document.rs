@@ -4,11 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ferrovia_dsl::compile::{Compiled, Links, Options, SecretsInData, compile};
-use ferrovia_dsl::diagnostic::{Diagnostic, Style, in_order, render};
+use ferrovia_dsl::diagnostic::{Diagnostic, Style, in_order, render, to_json};
 use ferrovia_dsl::plan::Plan;
 use ferrovia_dsl::source::Node;
+use ferrovia_expr::Value;
 
 use crate::links::Reach;
+use crate::out;
+use crate::read::Source;
+
+/// How much of a file is read at all: enough to tell how far a definition is beyond its limit.
+const DEFINITION_READ_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// A definition as it was read.
 pub(crate) struct Document {
@@ -41,18 +47,18 @@ pub(crate) struct Ready {
 impl Document {
     /// Reads a file, or standard input for `-`, and checks its structure.
     pub(crate) fn read(path: &Path) -> Result<(Document, Vec<Diagnostic>), Refused> {
-        let (name, text) = if path == Path::new("-") {
-            (
-                "<stdin>".to_owned(),
-                std::io::read_to_string(std::io::stdin()),
-            )
+        let source = if path == Path::new("-") {
+            Source::StandardInput
         } else {
-            (path.display().to_string(), read_text(path))
+            Source::File(path)
         };
-        let text = text.map_err(|error| Refused::File {
-            name: name.clone(),
-            reason: error.to_string(),
-        })?;
+        let name = source.name();
+        let text = source
+            .text(DEFINITION_READ_BYTES_MAX)
+            .map_err(|reason| Refused::File {
+                name: name.clone(),
+                reason,
+            })?;
         let directory = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
@@ -120,16 +126,31 @@ impl Document {
     }
 }
 
-fn read_text(path: &Path) -> std::io::Result<String> {
-    let bytes = std::fs::read(path)?;
-    String::from_utf8(bytes).map_err(|_| std::io::Error::other("the file is not UTF-8 text"))
-}
-
 impl Refused {
+    /// The first thing that is wrong, in one line.
+    pub(crate) fn summary(&self) -> String {
+        match self {
+            Refused::File { name, reason } => format!("{name}: {reason}"),
+            Refused::Findings { name, findings, .. } => {
+                let first = findings.iter().find(|finding| finding.is_error());
+                let message = first.map_or("refused", |finding| &finding.message);
+                format!("{name}: {message}")
+            }
+        }
+    }
+
+    /// All findings; none for a file that cannot be read.
+    pub(crate) fn findings(&self) -> Value {
+        match self {
+            Refused::File { .. } => Vec::<Value>::new().into(),
+            Refused::Findings { text, findings, .. } => to_json(findings, text),
+        }
+    }
+
     /// Says on standard error what is wrong.
     pub(crate) fn explain(&self) {
         match self {
-            Refused::File { name, reason } => anstream::eprintln!("error: {name}: {reason}"),
+            Refused::File { name, reason } => out::note(format_args!("error: {name}: {reason}")),
             Refused::Findings {
                 name,
                 text,
@@ -142,7 +163,6 @@ impl Refused {
 /// Prints findings on standard error.
 pub(crate) fn show(findings: &[Diagnostic], name: &str, text: &str) {
     if !findings.is_empty() {
-        // Colours are taken out again where standard error is no terminal.
-        anstream::eprint!("{}", render(findings, name, text, Style::Color));
+        out::raw(render(findings, name, text, Style::Color));
     }
 }

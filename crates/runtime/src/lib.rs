@@ -7,6 +7,7 @@ mod carry;
 mod durable;
 mod local;
 mod mask;
+mod observer;
 pub mod port;
 mod registry;
 mod secrets;
@@ -14,5 +15,6 @@ pub mod shard;
 mod trigger;
 
 pub use durable::{Compiler, Node, NodeConfig, Received, StartRequest};
-pub use local::{Ended, Local, LocalConfig, Observer, Report, Silent};
+pub use local::{Ended, Local, LocalConfig, Report};
+pub use observer::{Observed, Observer, Silent};
 pub use registry::{Definitions, Executors};

@@ -14,7 +14,6 @@ pub(super) fn label(error: &ExprError) -> Option<&'static str> {
         ExprErrorKind::UnknownFunction => Some("unknown function"),
         ExprErrorKind::UnknownVariable => Some("unknown variable"),
         ExprErrorKind::Forbidden => Some("not available"),
-        ExprErrorKind::Recursion => Some("calls itself"),
         ExprErrorKind::Syntax | ExprErrorKind::Nesting | ExprErrorKind::Size => None,
     }
 }
@@ -31,9 +30,7 @@ pub(super) fn about(source: &str, error: &ExprError) -> Option<String> {
         ExprErrorKind::Nesting => {
             Some("give parts a name with `… as $name |`, or split it over several tasks".to_owned())
         }
-        ExprErrorKind::UnknownVariable | ExprErrorKind::Recursion | ExprErrorKind::Forbidden => {
-            None
-        }
+        ExprErrorKind::UnknownVariable | ExprErrorKind::Forbidden => None,
     }
 }
 
