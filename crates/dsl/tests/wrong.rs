@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use ferrovia_dsl::compile::{FunctionSource, Link, Links, Options, Reference, compile, references};
 use ferrovia_dsl::diagnostic::{Diagnostic, Style, codes, in_order, render, to_json};
-use ferrovia_dsl::source::{Node, Span};
+use ferrovia_dsl::source::Node;
 use ferrovia_dsl::{shape, source};
 
 const UPDATE: &str = "UPDATE_EXPECT";
