@@ -13,7 +13,7 @@ pub(crate) struct Disk {
 #[derive(Debug)]
 pub(crate) enum Event {
     Wrote(String),
-    Synchronised(String),
+    Synchronised,
     /// The process acknowledged a batch, or said something else.
     Said,
 }
@@ -79,7 +79,7 @@ impl Disk {
     fn synchronised(&mut self, call: &str, name: String) -> Option<Event> {
         call.ends_with("= 0").then_some(())?;
         self.unsafe_parts.remove(&name);
-        Some(Event::Synchronised(name))
+        Some(Event::Synchronised)
     }
 
     /// Does to a file what a loss of power may do.

@@ -225,7 +225,7 @@ fn nothing_is_acknowledged_before_it_is_synchronised() {
                 acknowledged += 1;
             }
             Event::Wrote(name) if name == "store.db-wal" => log_written += 1,
-            Event::Wrote(_) | Event::Synchronised(_) => {}
+            Event::Wrote(_) | Event::Synchronised => {}
         }
     }
     assert!(
