@@ -27,8 +27,6 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const SOFT: Style = Style::new().dimmed();
 const NOTE: Style = AnsiColor::Cyan.on_default();
-/// Back to the first column, and nothing on the line.
-const CLEAR: &str = "\r\x1b[2K";
 
 /// Draws progress until it is dropped.
 pub(crate) struct Progress {
@@ -140,12 +138,15 @@ impl Screen {
         if ended {
             self.forget_below(run.number, "");
         }
-        if let (TraceEvent::RunCompleted { .. }, 0) = (&entry.event, run.depth) {
+        if matches!(entry.event, TraceEvent::RunStarted) && run.depth > 0 {
+            let indent = 2 + 2 * run.depth as usize;
+            self.counted(indent, NOTE, "▸", &run.plan.identity.to_string(), "");
+        }
+        if matches!(entry.event, TraceEvent::RunCompleted { .. }) && run.depth == 0 {
             let took = elapsed(entry.at_ms - self.begun_ms.unwrap_or(entry.at_ms));
-            let identity = &run.plan.identity;
-            self.print(&format!(
-                "{GOOD}✓{GOOD:#} {identity} completed {SOFT}{took}{SOFT:#}"
-            ));
+            let room = columns().saturating_sub(took.len() + 4);
+            let text = cut(&format!("{} completed", run.plan.identity), room);
+            self.print(&format!("{GOOD}✓{GOOD:#} {text} {SOFT}{took}{SOFT:#}"));
         }
     }
 
@@ -212,6 +213,12 @@ impl Screen {
         what: &str,
         took: &str,
     ) {
+        let text = format!("{}{what}", run.plan[task].name);
+        self.counted(indent(run.plan, run.depth, task), style, sign, &text, took);
+    }
+
+    /// A line of the many that there may be.
+    fn counted(&mut self, indent: usize, style: Style, sign: &str, text: &str, took: &str) {
         self.lines += 1;
         if self.lines > LINES_MAX {
             if self.lines == LINES_MAX + 1 {
@@ -220,10 +227,10 @@ impl Screen {
             return;
         }
         let columns = columns();
-        let indent = indent(run.plan, run.depth, task).min(columns / 3);
+        let indent = indent.min(columns / 3);
         // Sign, two blanks, and the last column, which some terminals keep for themselves.
         let room = columns.saturating_sub(indent + took.chars().count() + 4);
-        let text = cut(&harmless(&format!("{}{what}", run.plan[task].name)), room);
+        let text = cut(&harmless(text), room);
         let blank = "";
         self.print(&format!(
             "{blank:indent$}{style}{sign}{style:#} {text} {SOFT}{took}{SOFT:#}"
@@ -237,7 +244,7 @@ impl Screen {
 
     fn clear_bottom(&mut self) {
         if std::mem::take(&mut self.drawn) {
-            out::control(CLEAR);
+            out::control(out::CLEAR);
         }
     }
 
@@ -256,16 +263,16 @@ impl Screen {
             .active
             .values()
             .filter(innermost)
-            .map(|task| {
-                let took = elapsed(task.since.elapsed().as_secs() as i64 * 1000);
-                format!("{} {took}", task.name)
+            .map(|task| match task.since.elapsed().as_secs() as i64 {
+                0 => task.name.clone(),
+                seconds => format!("{} {}", task.name, elapsed(seconds * 1_000)),
             })
             .collect();
         if names.is_empty() {
             return self.clear_bottom();
         }
         let text = cut(&names.join(" · "), columns().saturating_sub(5));
-        out::control(CLEAR);
+        out::control(out::CLEAR);
         out::raw(format_args!("  {NOTE}…{NOTE:#} {SOFT}{text}{SOFT:#}"));
         self.drawn = true;
     }
