@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use ferrovia_dsl::plan::{Kind, Plan, TaskId};
+use ferrovia_dsl::plan::{Kind, TaskId};
 use ferrovia_engine::{TraceEntry, TraceEvent};
 use ferrovia_runtime::{Observed, Observer};
 
@@ -84,7 +84,10 @@ struct Active {
     name: String,
     pointer: Arc<str>,
     depth: u32,
+    indent: usize,
     starts_run: bool,
+    /// The run that it starts has been seen.
+    run_seen: bool,
     started_ms: i64,
     since: Instant,
 }
@@ -99,6 +102,8 @@ struct Screen {
     active: BTreeMap<u64, Active>,
     places: HashMap<(u64, TaskId), u64>,
     next: u64,
+    /// How far child runs are indented: below the tasks that started them.
+    indents: HashMap<u64, usize>,
 }
 
 impl Screen {
@@ -137,9 +142,10 @@ impl Screen {
         );
         if ended {
             self.forget_below(run.number, "");
+            self.indents.remove(&run.number);
         }
         if matches!(entry.event, TraceEvent::RunStarted) && run.depth > 0 {
-            let indent = 2 + 2 * run.depth as usize;
+            let indent = self.indent_child(run);
             self.counted(indent, NOTE, "▸", &run.plan.identity.to_string(), "");
         }
         if matches!(entry.event, TraceEvent::RunCompleted { .. }) && run.depth == 0 {
@@ -158,6 +164,8 @@ impl Screen {
             name: harmless(&definition.name),
             pointer: definition.pointer.clone(),
             depth: run.depth,
+            indent: self.indent(run, task),
+            run_seen: false,
             starts_run: matches!(definition.kind, Kind::RunWorkflow(_)),
             started_ms: at_ms,
             since: Instant::now(),
@@ -214,7 +222,28 @@ impl Screen {
         took: &str,
     ) {
         let text = format!("{}{what}", run.plan[task].name);
-        self.counted(indent(run.plan, run.depth, task), style, sign, &text, took);
+        self.counted(self.indent(run, task), style, sign, &text, took);
+    }
+
+    /// Two blanks for each task around this one.
+    fn indent(&self, run: Observed<'_>, task: TaskId) -> usize {
+        let steps = run.plan[task].pointer.split('/');
+        let nesting = steps.filter(|step| step.parse::<u32>().is_ok()).count();
+        self.indents.get(&run.number).unwrap_or(&0) + 2 * nesting.max(1)
+    }
+
+    /// Puts a run that begins below the task that started it: runs begin in the order of these tasks. A task that does
+    /// not wait for its run may have ended already.
+    fn indent_child(&mut self, run: Observed<'_>) -> usize {
+        let mut tasks = self.active.values_mut();
+        let parent =
+            tasks.find(|task| task.starts_run && !task.run_seen && task.depth + 1 == run.depth);
+        let indent = parent.map_or(2 * run.depth as usize, |task| {
+            task.run_seen = true;
+            task.indent + 2
+        });
+        self.indents.insert(run.number, indent);
+        indent
     }
 
     /// A line of the many that there may be.
@@ -282,13 +311,6 @@ fn is_inside(pointer: &str, outer: &str) -> bool {
     pointer
         .strip_prefix(outer)
         .is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// Two blanks for each task around this one.
-fn indent(plan: &Plan, depth: u32, task: TaskId) -> usize {
-    let steps = plan[task].pointer.split('/');
-    let nesting = steps.filter(|step| step.parse::<u32>().is_ok()).count();
-    2 * (nesting.max(1) + depth as usize)
 }
 
 fn columns() -> usize {
