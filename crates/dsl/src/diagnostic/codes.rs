@@ -166,7 +166,7 @@ pub const TABLE: &[(&str, &str)] = &[
     ),
     (
         EXPRESSION_LIMIT,
-        "an expression is too large, too deep or recursive",
+        "an expression is too large or too deep",
     ),
     (SECRET_IN_DATA, "a secret would become data"),
     (
