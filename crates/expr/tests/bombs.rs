@@ -298,7 +298,7 @@ fn nesting_and_long_chains_do_not_overflow_the_stack() {
         format!("{}1", "def f: ".repeat(2_000)),
         format!("1{}", " and 1".repeat(2_600)),
         format!("1{}", " |= 1".repeat(2_600)),
-        format!("{}", "\"".repeat(16_001)),
+        "\"".repeat(16_001),
         format!(
             "{} 1",
             (0..700)
