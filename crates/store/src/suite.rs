@@ -62,10 +62,13 @@ pub struct Bed<'a> {
 
 impl<'a> Bed<'a> {
     pub fn new(journal: &'a dyn Journal) -> Bed<'a> {
-        let epochs = (0..journal.shards())
-            .map(|shard| journal.acquire(ShardId(shard)).expect("shards are free"))
-            .collect();
-        Bed { journal, epochs }
+        Bed::take_over(journal).expect("nothing is in the way")
+    }
+
+    pub fn take_over(journal: &'a dyn Journal) -> Result<Bed<'a>, StoreError> {
+        let epochs = (0..journal.shards()).map(|shard| journal.acquire(ShardId(shard)));
+        let epochs = epochs.collect::<Result<_, _>>()?;
+        Ok(Bed { journal, epochs })
     }
 
     /// Writes a batch and waits for the answer.

@@ -106,5 +106,6 @@ fn name(call: &str) -> Option<String> {
     let (_, rest) = call.split_once('<')?;
     let (path, _) = rest.split_once('>')?;
     let name = Path::new(path).file_name()?.to_str()?;
-    name.starts_with("store.db").then(|| name.to_owned())
+    // What is shared between connections is made anew after a crash.
+    (name.starts_with("store.db") && name != "store.db-shm").then(|| name.to_owned())
 }

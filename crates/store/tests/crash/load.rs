@@ -3,16 +3,19 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 
-use ferrovia_store::suite::{Bed, intake, new_run, update};
+use ferrovia_store::suite::{Bed, SHARDS, intake, new_run, update};
 use ferrovia_store::{
     Append, Intake, Journal, Options, RunId, Sqlite, Status, StoreError, Ticket, Write,
 };
 
 /// All that the process writes, over two times that it opens the store.
-pub(crate) const BATCHES: u64 = 12;
+pub(crate) const BATCHES: u64 = 8;
 const ROUNDS: u64 = 2;
+/// More than a page holds.
+const STATE_BYTES: usize = 4_500;
 /// Two runs that go on all the time, for batches of odd and even numbers.
 const LONG: [u64; 2] = [1_000, 1_001];
 
@@ -36,7 +39,7 @@ fn batch(bed: &Bed<'_>, number: u64, seq: u64) -> Vec<Write> {
     vec![
         Write::Append(Append {
             update: Some(update(Status::Running)),
-            snapshot: Some(vec![number as u8; 5_000]),
+            snapshot: Some(vec![number as u8; STATE_BYTES]),
             ..bed.first(new_run(number))
         }),
         Write::Append(Append {
@@ -56,16 +59,13 @@ fn trigger(number: u64) -> String {
 
 pub(crate) fn write_batches(path: &Path) {
     let mut seqs = [1, 1];
+    let failed = Arc::new(AtomicBool::new(false));
     for round in 0..ROUNDS {
-        let store = match Sqlite::open(path, Options { shards: 2 }) {
+        let store = match Sqlite::open(path, Options { shards: SHARDS }) {
             Ok(store) => store,
             Err(_) => return,
         };
-        // A store that cannot be taken over is refused as one that cannot be opened.
-        if store.acquire(new_run(1).shard).is_err() {
-            return;
-        }
-        let Ok(bed) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Bed::new(&store))) else {
+        let Ok(bed) = Bed::take_over(&store) else {
             return;
         };
         say("epoch", bed.fence(1).1.0);
@@ -73,27 +73,39 @@ pub(crate) fn write_batches(path: &Path) {
         for number in (first..first + BATCHES / ROUNDS).step_by(2) {
             let (sender, answers) = mpsc::channel();
             for number in [number, number + 1] {
-                let sender = sender.clone();
+                let (sender, failed) = (sender.clone(), failed.clone());
                 let writes = batch(&bed, number, seqs[(number % 2) as usize]);
-                store.write(writes, Box::new(move |answer| tell(number, answer, &sender)));
+                let done = move |answer| tell(number, answer, &sender, &failed);
+                store.write(writes, Box::new(done));
             }
             drop(sender);
             for number in answers {
                 seqs[(number % 2) as usize] += 1;
             }
         }
+        if failed.load(Ordering::Relaxed) {
+            return;
+        }
     }
     say("finished", 0);
 }
 
-fn tell(number: u64, answer: Result<Ticket, StoreError>, sender: &mpsc::Sender<u64>) {
+fn tell(
+    number: u64,
+    answer: Result<Ticket, StoreError>,
+    sender: &mpsc::Sender<u64>,
+    failed: &AtomicBool,
+) {
     match answer {
         Ok(_) => {
             say("acknowledged", number);
             sender.send(number).expect("the process waits");
         }
         Err(StoreError::Full(_)) => say("full", number),
-        Err(StoreError::Fatal(_)) => say("fatal", number),
+        Err(StoreError::Fatal(_)) => {
+            say("fatal", number);
+            failed.store(true, Ordering::Relaxed);
+        }
         Err(why) => panic!("{number}: {why:?}"),
     }
 }
@@ -107,7 +119,7 @@ pub(crate) fn check(
     epoch: u64,
     what: &str,
 ) {
-    let store = Sqlite::open(path, Options { shards: 2 });
+    let store = Sqlite::open(path, Options { shards: SHARDS });
     let store = store.unwrap_or_else(|why| panic!("{what}: {why}"));
     let bed = Bed::new(&store);
     assert!(bed.fence(1).1.0 > epoch, "{what}: an epoch came back");
@@ -126,7 +138,7 @@ pub(crate) fn check(
         let loaded = loaded.unwrap_or_else(|why| panic!("{what}: {why}"));
         if let Some(loaded) = &loaded {
             let state = loaded.snapshot.as_ref().map(|snapshot| &snapshot.state);
-            assert_eq!(state, Some(&vec![number as u8; 5_000]), "{what}");
+            assert_eq!(state, Some(&vec![number as u8; STATE_BYTES]), "{what}");
             assert_eq!(bed.positions(number), [1], "{what}");
         }
         let parts = [

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use ferrovia_store::suite::SHARDS;
 use ferrovia_store::{Options, Sqlite};
 use tempfile::TempDir;
 
@@ -20,8 +21,10 @@ use load::{BATCHES, check, write_batches};
 
 /// Names the store that the process under test writes to.
 const UNDER_TEST: &str = "FERROVIA_STORE_UNDER_TEST";
+/// Fails every N-th call only, to save time. What is likeliest to find something looks at all.
+const STEP: &str = "FERROVIA_STORE_CRASH_STEP";
 /// More calls than any run makes.
-const CALLS_MAX: usize = 200;
+const CALLS_MAX: usize = 400;
 
 /// The process under test: nothing unless it was started as such.
 #[test]
@@ -29,6 +32,11 @@ fn the_process_under_test() {
     if let Some(path) = std::env::var_os(UNDER_TEST) {
         write_batches(Path::new(&path));
     }
+}
+
+fn step(usual: usize) -> usize {
+    let step = std::env::var(STEP).ok();
+    step.map_or(usual, |step| step.parse().expect("a step is a number"))
 }
 
 /// What the process said before it ended.
@@ -94,12 +102,17 @@ fn run(place: &TempDir, fault: Option<&str>) -> Option<Said> {
     Some(said)
 }
 
-/// Fails the N-th call, for every N until nothing fails any more, of a store that is `made` before or not.
-fn for_every_call(call: &str, fault: &str, made: bool, judge: impl Fn(&TempDir, &Said, &str)) {
-    for number in 1..=CALLS_MAX {
+/// Fails the N-th call of a thread, for every N until nothing fails any more, of a store that is `made` before or not.
+fn for_every_call(
+    (call, fault): (&str, &str),
+    usual_step: usize,
+    made: bool,
+    judge: impl Fn(&TempDir, &Said, &str),
+) {
+    for number in (1..=CALLS_MAX).step_by(step(usual_step)) {
         let place = TempDir::new().expect("there is room for temporary files");
         if made {
-            let store = Sqlite::open(place.path().join("store.db"), Options { shards: 2 });
+            let store = Sqlite::open(place.path().join("store.db"), Options { shards: SHARDS });
             drop(store.expect("nobody has it"));
         }
         let what = format!("{call}:{fault}:when={number}");
@@ -111,6 +124,7 @@ fn for_every_call(call: &str, fault: &str, made: bool, judge: impl Fn(&TempDir, 
         if !said.hit {
             assert!(said.finished && said.acknowledged.len() as u64 == BATCHES, "{what}");
             assert!(number > 3, "{what}: no such call was made");
+            eprintln!("{call}:{fault}: {number} calls of one thread");
             return;
         }
     }
@@ -137,17 +151,17 @@ fn lose_power(place: &TempDir, said: &Said, what: &str) {
 
 #[test]
 fn killed_or_cut_off_at_every_write() {
-    for_every_call("pwrite64", "signal=KILL", true, lose_power);
+    for_every_call(("pwrite64", "signal=KILL"), 1, true, lose_power);
 }
 
 #[test]
 fn killed_at_every_write_of_a_new_store() {
-    for_every_call("pwrite64", "signal=KILL", false, |_, _, _| ());
+    for_every_call(("pwrite64", "signal=KILL"), 3, false, |_, _, _| ());
 }
 
 #[test]
 fn every_write_fails() {
-    for_every_call("pwrite64", "error=EIO", true, |place, said, what| {
+    for_every_call(("pwrite64", "error=EIO"), 3, true, |place, said, what| {
         // Once it was told of a failure it takes nothing more.
         let first = said.fatal.first();
         assert!(first.is_none_or(|first| said.acknowledged.range(first..).next().is_none()), "{what}");
@@ -164,7 +178,7 @@ fn every_synchronisation_fails() {
         };
         // Which of the two is called depends on how SQLite was built.
         if said.log.lines().any(|line| line.contains(&format!(" {call}("))) {
-            for_every_call(call, "error=EIO", true, |_, said, what| {
+            for_every_call((call, "error=EIO"), 1, true, |_, said, what| {
                 let first = said.fatal.first();
                 assert!(first.is_none_or(|first| said.acknowledged.range(first..).next().is_none()), "{what}");
             });
@@ -174,7 +188,7 @@ fn every_synchronisation_fails() {
 
 #[test]
 fn the_disk_is_full_at_every_write() {
-    for_every_call("pwrite64", "error=ENOSPC", true, |_, said, what| {
+    for_every_call(("pwrite64", "error=ENOSPC"), 5, true, |_, said, what| {
         assert!(said.fatal.is_empty(), "{what}: {said:?}");
         // There is room again for the next one.
         let told = said.acknowledged.len() + said.full.len();
