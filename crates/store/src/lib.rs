@@ -4,6 +4,7 @@
 //! record is bytes here, an index row is what its writer says. Nothing waits asynchronously in this crate; writes
 //! are queued and answered by a callback once they are durable, reads block.
 
+pub mod blobs;
 mod check;
 pub mod format;
 mod ids;
