@@ -5,8 +5,9 @@
 //! because OpenDAL does.
 
 use std::fmt;
+use std::fs::File;
 use std::ops::RangeBounds;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -90,6 +91,8 @@ fn storage(error: opendal::Error) -> BlobError {
 #[derive(Clone, Debug)]
 pub struct Blobs {
     operator: Operator,
+    /// Whose entries have to be synchronised after a blob got its name: OpenDAL does that for content only.
+    directory: Option<PathBuf>,
     bytes_max: u64,
     /// Tells writers of this process apart.
     written: Arc<AtomicU64>,
@@ -113,7 +116,9 @@ impl Blobs {
             )
             .await
             .map_err(storage)?;
-        Ok(Blobs::through(operator, bytes_max))
+        let mut blobs = Blobs::through(operator, bytes_max);
+        blobs.directory = Some(path.to_owned());
+        Ok(blobs)
     }
 
     /// Blobs that live as long as the value.
@@ -125,6 +130,7 @@ impl Blobs {
     fn through(operator: Operator, bytes_max: u64) -> Blobs {
         Blobs {
             operator,
+            directory: None,
             bytes_max,
             written: Arc::default(),
         }
@@ -166,11 +172,7 @@ impl Blobs {
     }
 
     /// Reads a part of a blob. What it is made of is not checked; [`Blobs::read_all`] does.
-    pub async fn read(
-        &self,
-        id: BlobId,
-        range: impl RangeBounds<u64>,
-    ) -> Result<Bytes, BlobError> {
+    pub async fn read(&self, id: BlobId, range: impl RangeBounds<u64>) -> Result<Bytes, BlobError> {
         use std::ops::Bound;
         let size = self.size(id).await?.ok_or(BlobError::Missing(id))?;
         let from = match range.start_bound() {
@@ -214,7 +216,8 @@ impl Blobs {
         let to = path_of(id);
         let can = self.operator.info().capability();
         if can.rename {
-            return self.operator.rename(path, &to).await.map_err(storage);
+            self.operator.rename(path, &to).await.map_err(storage)?;
+            return self.synchronise(&to).await;
         }
         if can.copy {
             self.operator.copy(path, &to).await.map_err(storage)?;
@@ -223,6 +226,24 @@ impl Blobs {
             self.operator.write(&to, content).await.map_err(storage)?;
         }
         self.operator.delete(path).await.map_err(storage)
+    }
+}
+
+impl Blobs {
+    async fn synchronise(&self, name: &str) -> Result<(), BlobError> {
+        let Some(root) = self.directory.clone() else {
+            return Ok(());
+        };
+        let inner = root.join(name).parent().map(Path::to_owned);
+        let mut directories = inner.into_iter().chain([root]);
+        let synchronised = tokio::task::spawn_blocking(move || {
+            directories.try_for_each(|directory| File::open(directory)?.sync_all())
+        });
+        let failed = |why: &dyn fmt::Display| BlobError::Storage(why.to_string().into());
+        match synchronised.await {
+            Ok(synchronised) => synchronised.map_err(|why| failed(&why)),
+            Err(why) => Err(failed(&why)),
+        }
     }
 }
 
@@ -284,6 +305,10 @@ impl BlobWriter {
         if self.writer.abort().await.is_err() {
             let _ = self.writer.close().await;
         }
-        self.blobs.operator.delete(&self.path).await.map_err(storage)
+        self.blobs
+            .operator
+            .delete(&self.path)
+            .await
+            .map_err(storage)
     }
 }

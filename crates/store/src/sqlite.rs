@@ -116,7 +116,9 @@ impl Sqlite {
 /// Reads what the writer keeps in memory.
 fn remember(connection: &Connection, figures: &Figures) -> Result<(Memory, u16), StoreError> {
     let number = |sql: &str| -> Result<i64, StoreError> {
-        connection.query_row(sql, [], |row| row.get(0)).map_err(failed)
+        connection
+            .query_row(sql, [], |row| row.get(0))
+            .map_err(failed)
     };
     let meta = |name: &str| number(&format!("SELECT value FROM meta WHERE name = '{name}'"));
     let shards = u16::try_from(meta("shards")?)

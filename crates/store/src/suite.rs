@@ -140,7 +140,10 @@ impl<'a> Bed<'a> {
     pub fn waiting(&self, run: u64) -> Vec<DeliveryKind> {
         let stored = self.journal.load(RunId(run)).expect("runs are readable");
         let deliveries = stored.expect("the run is there").deliveries;
-        deliveries.into_iter().map(|delivery| delivery.kind).collect()
+        deliveries
+            .into_iter()
+            .map(|delivery| delivery.kind)
+            .collect()
     }
 
     pub fn exists(&self, run: u64) -> bool {

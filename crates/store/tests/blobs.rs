@@ -20,7 +20,9 @@ fn check<F: Future<Output = ()>>(bytes_max: u64, test: impl Fn(Blobs) -> F) {
 fn leftovers(place: &TempDir) -> Vec<std::path::PathBuf> {
     let unfinished = std::fs::read_dir(place.path().join("unfinished"));
     let files = unfinished.into_iter().flatten();
-    files.map(|file| file.expect("it is readable").path()).collect()
+    files
+        .map(|file| file.expect("it is readable").path())
+        .collect()
 }
 
 fn id(text: &str) -> BlobId {
@@ -38,7 +40,11 @@ fn parts_become_one_blob() {
         for part in ["a", "", "b", "c"] {
             writer.write(part).await.expect("there is room");
         }
-        assert_eq!(blobs.size(id(ABC)).await.expect("it answers"), None, "not before it is finished");
+        assert_eq!(
+            blobs.size(id(ABC)).await.expect("it answers"),
+            None,
+            "not before it is finished"
+        );
         let blob = writer.finish().await.expect("there is room");
         let expected = Blob {
             id: id(ABC),
@@ -68,7 +74,13 @@ fn the_same_content_is_one_blob() {
 fn ranges_are_read_or_refused() {
     check(BLOB_BYTES_MAX, |blobs| async move {
         let abc = blobs.put("abc").await.expect("there is room").id;
-        for (range, expected) in [(0..3, "abc"), (1..2, "b"), (2..3, "c"), (3..3, ""), (1..1, "")] {
+        for (range, expected) in [
+            (0..3, "abc"),
+            (1..2, "b"),
+            (2..3, "c"),
+            (3..3, ""),
+            (1..1, ""),
+        ] {
             let part = blobs.read(abc, range.clone()).await;
             assert_eq!(part.expect("it is within"), expected, "{range:?}");
         }
@@ -76,14 +88,20 @@ fn ranges_are_read_or_refused() {
         assert_eq!(blobs.read(abc, ..=1).await.expect("it is within"), "ab");
         for range in [0..4, 4..5, 4..4] {
             let part = blobs.read(abc, range.clone()).await;
-            assert!(matches!(part, Err(BlobError::Range(_))), "{range:?}: {part:?}");
+            assert!(
+                matches!(part, Err(BlobError::Range(_))),
+                "{range:?}: {part:?}"
+            );
         }
         let empty = blobs.put("").await.expect("there is room").id;
         assert_eq!(empty, id(EMPTY));
         assert_eq!(blobs.read_all(empty).await.expect("it is there"), "");
         blobs.delete(empty).await.expect("it answers");
         let part = blobs.read(empty, ..).await;
-        assert!(matches!(part, Err(BlobError::Missing(missing)) if missing == empty), "{part:?}");
+        assert!(
+            matches!(part, Err(BlobError::Missing(missing)) if missing == empty),
+            "{part:?}"
+        );
     });
 }
 
@@ -92,13 +110,22 @@ fn what_is_too_large_is_not_kept() {
     check(3, |blobs| async move {
         blobs.put("abc").await.expect("it is not too large");
         let refused = blobs.put("abcd").await;
-        assert!(matches!(refused, Err(BlobError::TooLarge(3))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(BlobError::TooLarge(3))),
+            "{refused:?}"
+        );
         let mut writer = blobs.writer().await.expect("there is room");
         writer.write("ab").await.expect("it is not too large");
         let refused = writer.write("cd").await;
-        assert!(matches!(refused, Err(BlobError::TooLarge(3))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(BlobError::TooLarge(3))),
+            "{refused:?}"
+        );
         let refused = writer.finish().await;
-        assert!(matches!(refused, Err(BlobError::TooLarge(3))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(BlobError::TooLarge(3))),
+            "{refused:?}"
+        );
     });
 }
 
@@ -126,7 +153,13 @@ fn a_directory_is_tidied_and_damage_is_seen() {
 
 #[test]
 fn ids_are_64_digits() {
-    for wrong in ["", "ab", &ABC[1..], &ABC.to_uppercase(), &format!("{}é", &ABC[2..])] {
+    for wrong in [
+        "",
+        "ab",
+        &ABC[1..],
+        &ABC.to_uppercase(),
+        &format!("{}é", &ABC[2..]),
+    ] {
         assert!(wrong.parse::<BlobId>().is_err(), "{wrong}");
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(feature = "suite")]
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc;
 
 use ferrovia_store::suite::{Bed, new_run, update};
@@ -22,7 +23,10 @@ fn open(path: &Path) -> Sqlite {
 fn refused(path: &Path) -> String {
     let refused = Sqlite::open(path, Options::default()).expect_err("it must not open");
     assert!(
-        matches!(refused, StoreError::Unusable(_) | StoreError::Damaged { .. }),
+        matches!(
+            refused,
+            StoreError::Unusable(_) | StoreError::Damaged { .. }
+        ),
         "{refused:?}"
     );
     refused.to_string()
@@ -34,7 +38,10 @@ fn a_second_user_is_told_who_has_it() {
     let path = place.path().join("store.db");
     let store = open(&path);
     let told = refused(&path);
-    assert!(told.ends_with(&format!("is in use by process {}", std::process::id())), "{told}");
+    assert!(
+        told.ends_with(&format!("is in use by process {}", std::process::id())),
+        "{told}"
+    );
     drop(store);
     drop(open(&path));
 }
@@ -46,11 +53,15 @@ fn all_is_there_when_it_opens_again() {
     let epochs = {
         let store = open(&path);
         Bed::new(&store).begin(Status::Running, 1..=100);
-        store.acquire(new_run(1).shard).expect("it can be taken over")
+        store
+            .acquire(new_run(1).shard)
+            .expect("it can be taken over")
     };
     let store = Sqlite::open(&path, Options { shards: 99 }).expect("nobody has it");
     assert_eq!(store.shards(), 4, "a store keeps its shards");
-    let again = store.acquire(new_run(1).shard).expect("it can be taken over");
+    let again = store
+        .acquire(new_run(1).shard)
+        .expect("it can be taken over");
     assert!(again > epochs);
     let bed = Bed::new(&store);
     for run in 1..=100 {
@@ -81,14 +92,21 @@ fn a_later_schema_and_other_databases_are_refused() {
     let path = place.path().join("store.db");
     drop(open(&path));
     let database = Connection::open(&path).expect("nobody has it");
-    database.pragma_update(None, "user_version", 99).expect("it is writable");
+    database
+        .pragma_update(None, "user_version", 99)
+        .expect("it is writable");
     drop(database);
     let told = refused(&path);
-    assert!(told.contains("tables of version 99, written by a later release"), "{told}");
+    assert!(
+        told.contains("tables of version 99, written by a later release"),
+        "{told}"
+    );
 
     let other = place.path().join("other.db");
     let database = Connection::open(&other).expect("it is new");
-    database.execute_batch("CREATE TABLE t (x)").expect("it is writable");
+    database
+        .execute_batch("CREATE TABLE t (x)")
+        .expect("it is writable");
     drop(database);
     let told = refused(&other);
     assert!(told.ends_with("is a database of another program"), "{told}");
@@ -120,7 +138,10 @@ fn a_damaged_row_is_told_from_a_missing_one() {
     let store = open(&path);
     for run in 1..=3 {
         let loaded = store.load(RunId(run));
-        assert!(matches!(loaded, Err(StoreError::Damaged { .. })), "{run}: {loaded:?}");
+        assert!(
+            matches!(loaded, Err(StoreError::Damaged { .. })),
+            "{run}: {loaded:?}"
+        );
     }
     assert!(matches!(store.load(RunId(4)), Ok(None)));
 }
@@ -139,12 +160,19 @@ fn damaged_pages_are_damage_not_a_crash() {
     bytes[from..].iter_mut().for_each(|byte| *byte ^= 0x5a);
     std::fs::write(&path, bytes).expect("it is writable");
     let answers: Vec<_> = match Sqlite::open(&path, Options::default()) {
-        Ok(store) => (1..=2_000).map(|run| store.load(RunId(run)).map(drop)).collect(),
+        Ok(store) => (1..=2_000)
+            .map(|run| store.load(RunId(run)).map(drop))
+            .collect(),
         Err(why) => vec![Err(why)],
     };
-    let damaged = |answer: &Result<(), StoreError>| matches!(answer, Err(StoreError::Damaged { .. }));
+    let damaged =
+        |answer: &Result<(), StoreError>| matches!(answer, Err(StoreError::Damaged { .. }));
     assert!(answers.iter().any(damaged));
-    assert!(answers.iter().all(|answer| answer.is_ok() || damaged(answer)));
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.is_ok() || damaged(answer))
+    );
 }
 
 #[test]
@@ -186,6 +214,63 @@ fn a_full_queue_is_answered_at_once() {
     bed.put([Write::Append(bed.next(1, 2))]);
 }
 
+/// A small file system of its own; nothing where none may be mounted.
+struct Mounted(TempDir);
+
+impl Mounted {
+    fn new(size: &str) -> Option<Mounted> {
+        let mounted = Mounted(place());
+        let options = format!("size={size}");
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(mounted.0.path())
+            .output();
+        if mount.is_ok_and(|mount| mount.status.success()) {
+            return Some(mounted);
+        }
+        eprintln!("skipped: no file system may be mounted here");
+        None
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // What was never mounted is not unmounted either.
+        let _ = Command::new("umount").arg(self.0.path()).output();
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_and_later_takes_more() {
+    let Some(mounted) = Mounted::new("6m") else {
+        return;
+    };
+    let at = |name: &str| mounted.0.path().join(name);
+    std::fs::write(at("filler"), vec![1; 3_000_000]).expect("there is room");
+    let store = open(&at("store.db"));
+    let bed = Bed::new(&store);
+    let write = |run| {
+        bed.write(vec![Write::Append(Append {
+            snapshot: Some(vec![9; 50_000]),
+            ..bed.first(new_run(run))
+        })])
+    };
+    let refused = (1..=1_000).find_map(|run| write(run).err().map(|why| (run, why)));
+    let (first, why) = refused.expect("there is not so much room");
+    assert!(matches!(why, StoreError::Full(_)), "{why:?}");
+    assert!(first > 5, "{first}");
+    for run in first..first + 5 {
+        assert!(matches!(write(run), Err(StoreError::Full(_))));
+        assert!(!bed.exists(run));
+    }
+    assert!((1..first).all(|run| bed.exists(run)));
+    std::fs::remove_file(at("filler")).expect("it is there");
+    write(first).expect("there is room again");
+    drop(store);
+    let store = open(&at("store.db"));
+    assert_eq!(store.stats().expect("it is readable").records, first);
+}
+
 #[test]
 fn a_callback_that_panics_harms_nobody() {
     let place = place();
@@ -203,10 +288,16 @@ fn what_is_queued_is_durable_when_the_store_is_dropped() {
     let store = open(&path);
     let bed = Bed::new(&store);
     for run in 1..=500 {
-        store.write(vec![Write::Append(bed.first(new_run(run)))], Box::new(|_| ()));
+        store.write(
+            vec![Write::Append(bed.first(new_run(run)))],
+            Box::new(|_| ()),
+        );
     }
     drop(store);
-    assert!(!path.with_file_name("store.db-wal").exists(), "the log went into the database");
+    assert!(
+        !path.with_file_name("store.db-wal").exists(),
+        "the log went into the database"
+    );
     assert_eq!(open(&path).stats().expect("it is readable").records, 500);
 }
 
@@ -250,9 +341,15 @@ fn a_backup_is_of_one_moment_while_writes_go_on() {
             seen.push((copied, total));
         })
         .expect("there is room");
-    assert!(seen.last().is_some_and(|(copied, total)| copied == total && *total > 0));
+    assert!(
+        seen.last()
+            .is_some_and(|(copied, total)| copied == total && *total > 0)
+    );
     assert!(seq > 1);
-    let told = store.backup(&copy, |_, _| ()).expect_err("it exists").to_string();
+    let told = store
+        .backup(&copy, |_, _| ())
+        .expect_err("it exists")
+        .to_string();
     assert!(told.ends_with("copy.db exists"), "{told}");
     let back = place.path().join("back.db");
     restore(&copy, &back, Existing::Refuse, |_, _| ()).expect("it is whole");
@@ -273,7 +370,9 @@ fn restoring_refuses_what_it_should_not_touch() {
     };
     let store = open(&at("store.db"));
     Bed::new(&store).begin(Status::Running, 1..=1_000);
-    store.backup(at("copy.db"), |_, _| ()).expect("there is room");
+    store
+        .backup(at("copy.db"), |_, _| ())
+        .expect("there is room");
     Bed::new(&store).begin(Status::Running, [2_000]);
     assert!(told("copy.db", Existing::Replace).contains("is in use by process"));
     drop(store);
@@ -290,8 +389,20 @@ fn restoring_refuses_what_it_should_not_touch() {
     std::fs::write(at("empty.db"), "").expect("it is writable");
     told("empty.db", Existing::Replace);
     told("missing.db", Existing::Replace);
-    assert_eq!(open(&at("store.db")).stats().expect("it is readable").records, 1_001);
+    assert_eq!(
+        open(&at("store.db"))
+            .stats()
+            .expect("it is readable")
+            .records,
+        1_001
+    );
 
     restore(at("copy.db"), at("store.db"), Existing::Replace, |_, _| ()).expect("it is whole");
-    assert_eq!(open(&at("store.db")).stats().expect("it is readable").records, 1_000);
+    assert_eq!(
+        open(&at("store.db"))
+            .stats()
+            .expect("it is readable")
+            .records,
+        1_000
+    );
 }

@@ -53,8 +53,8 @@ pub fn restore(
     if store.exists() && existing == Existing::Refuse {
         return Err(unusable(format!("{} exists", store.display())));
     }
-    let source = Connection::open_with_flags(backup, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .map_err(failed)?;
+    let source =
+        Connection::open_with_flags(backup, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
     schema::check_identity(&source, backup)?;
     if schema::pragma(&source, "user_version")? == 0 {
         return Err(unusable(format!("{} is no store", backup.display())));
@@ -70,7 +70,11 @@ pub fn restore(
 }
 
 /// Copies what a connection sees at one moment. The copy is checked before it gets its name.
-fn copy(source: &Connection, to: &Path, mut progress: impl FnMut(u64, u64)) -> Result<(), StoreError> {
+fn copy(
+    source: &Connection,
+    to: &Path,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<(), StoreError> {
     let partial = beside(to, "partial");
     remove(&partial)?;
     // Held open, this makes the copy one of a single moment, and keeps it from beginning again with each commit.
@@ -109,7 +113,10 @@ fn check_integrity(connection: &Connection, path: &Path) -> Result<(), StoreErro
     if found == "ok" {
         return Ok(());
     }
-    Err(damaged(format!("what was to become {}", path.display()), found))
+    Err(damaged(
+        format!("what was to become {}", path.display()),
+        found,
+    ))
 }
 
 /// Gives a finished file its name, durably.

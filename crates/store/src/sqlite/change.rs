@@ -118,7 +118,9 @@ impl Change<'_> {
         for (to, kind) in &append.deliver {
             let open = self.before(*to)?.filter(|run| run.status < TERMINAL);
             if let Some(open) = open {
-                ticket.deliveries.push(self.deliver(open.shard, *to, kind.clone(), None)?);
+                ticket
+                    .deliveries
+                    .push(self.deliver(open.shard, *to, kind.clone(), None)?);
             }
         }
         for (new, kind) in &append.spawn {
@@ -127,7 +129,9 @@ impl Change<'_> {
         for obligation in &append.abandon {
             for (child, shard) in self.awaited(run, obligation)? {
                 let kind = DeliveryKind::Cancel;
-                ticket.deliveries.push(self.deliver(shard, child, kind, None)?);
+                ticket
+                    .deliveries
+                    .push(self.deliver(shard, child, kind, None)?);
             }
         }
         Ok(())
@@ -155,7 +159,9 @@ impl Change<'_> {
             )
             .and_then(|mut insert| {
                 insert
-                    .query_row(params![&*intake.source, &*intake.id, intake.at_ms], |row| row.get(0))
+                    .query_row(params![&*intake.source, &*intake.id, intake.at_ms], |row| {
+                        row.get(0)
+                    })
                     .optional()
             })
             .map_err(failed)?;

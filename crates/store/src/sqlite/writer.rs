@@ -111,8 +111,7 @@ impl Writer {
                 Job::Stop => break,
             }
             self.tidy = false;
-            if self.broken.is_none()
-                && self.log_pages.load(Ordering::Relaxed) >= self.checkpoint_at
+            if self.broken.is_none() && self.log_pages.load(Ordering::Relaxed) >= self.checkpoint_at
             {
                 self.checkpoint(CheckpointMode::PASSIVE);
             }

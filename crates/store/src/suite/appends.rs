@@ -56,9 +56,15 @@ pub fn records_are_in_order(bed: &Bed<'_>) {
     bed.put([Write::Append(bed.first(new_run(2)))]);
     bed.put([Write::Append(bed.next(1, 6))]);
     assert_eq!(bed.positions(1), [1, 2, 3, 4, 5, 6]);
-    let some = bed.journal.records(RunId(1), 3, 2).expect("they are readable");
+    let some = bed
+        .journal
+        .records(RunId(1), 3, 2)
+        .expect("they are readable");
     assert_eq!(some, [(3, record(1, 3)), (4, record(1, 4))]);
-    let none = bed.journal.records(RunId(1), 7, 2).expect("they are readable");
+    let none = bed
+        .journal
+        .records(RunId(1), 7, 2)
+        .expect("they are readable");
     assert_eq!(none, []);
 }
 
@@ -99,7 +105,10 @@ pub fn a_run_begins_once(bed: &Bed<'_>) {
         ..bed.first(new_run(2))
     };
     let answer = bed.write(vec![Write::Append(spawning)]);
-    assert!(matches!(answer, Err(StoreError::Conflict(RunId(1), 1))), "{answer:?}");
+    assert!(
+        matches!(answer, Err(StoreError::Conflict(RunId(1), 1))),
+        "{answer:?}"
+    );
     assert!(!bed.exists(2));
     assert_eq!(bed.waiting(1), []);
 }
@@ -122,11 +131,11 @@ pub fn a_refused_batch_changes_nothing(bed: &Bed<'_>) {
         )],
         ..bed.next(1, 2)
     };
-    let refused = bed.write(vec![
-        Write::Append(changing),
-        Write::Append(bed.next(1, 9)),
-    ]);
-    assert!(matches!(refused, Err(StoreError::Conflict(_, 9))), "{refused:?}");
+    let refused = bed.write(vec![Write::Append(changing), Write::Append(bed.next(1, 9))]);
+    assert!(
+        matches!(refused, Err(StoreError::Conflict(_, 9))),
+        "{refused:?}"
+    );
     let stored = bed.journal.load(RunId(1)).expect("it is readable");
     let stored = stored.expect("it is there");
     assert_eq!(Some(stored.summary), before);
@@ -185,7 +194,10 @@ pub fn an_older_epoch_is_fenced(bed: &Bed<'_>) {
         fence: (shard, unborn),
         ..bed.next(1, 3)
     })]);
-    assert!(matches!(refused, Err(StoreError::Fenced(..))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Fenced(..))),
+        "{refused:?}"
+    );
     assert_eq!(bed.positions(1), [1, 2]);
 }
 
@@ -197,7 +209,10 @@ pub fn a_fence_of_another_shard_is_refused(bed: &Bed<'_>) {
         fence,
         ..bed.next(1, 2)
     })]);
-    assert!(matches!(refused, Err(StoreError::Fenced(..))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Fenced(..))),
+        "{refused:?}"
+    );
     assert_eq!(bed.positions(1), [1]);
 }
 
@@ -218,7 +233,10 @@ pub fn a_key_starts_one_run(bed: &Bed<'_>) {
     ];
     for append in again {
         let answer = bed.write(vec![Write::Append(append)]);
-        assert!(matches!(answer, Err(StoreError::Started(RunId(1)))), "{answer:?}");
+        assert!(
+            matches!(answer, Err(StoreError::Started(RunId(1)))),
+            "{answer:?}"
+        );
     }
     assert!(!bed.exists(2) && !bed.exists(3));
 }
@@ -226,7 +244,10 @@ pub fn a_key_starts_one_run(bed: &Bed<'_>) {
 pub fn an_unknown_shard_is_refused(bed: &Bed<'_>) {
     assert_eq!(bed.journal.shards(), SHARDS);
     let refused = bed.journal.acquire(ShardId(SHARDS));
-    assert!(matches!(refused, Err(StoreError::Unusable(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Unusable(_))),
+        "{refused:?}"
+    );
     let refused = bed.write(vec![Write::Append(bed.first(NewRun {
         shard: ShardId(SHARDS),
         ..new_run(1)
@@ -236,12 +257,21 @@ pub fn an_unknown_shard_is_refused(bed: &Bed<'_>) {
         fence: (ShardId(SHARDS), Epoch(1)),
         ..bed.first(new_run(1))
     })]);
-    assert!(matches!(refused, Err(StoreError::Fenced(..))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Fenced(..))),
+        "{refused:?}"
+    );
 }
 
 pub fn a_snapshot_shortens_what_is_loaded(bed: &Bed<'_>) {
     bed.begin(Status::Running, [1]);
-    for (seq, state) in [(2, Some("old")), (3, None), (4, Some("new")), (5, None), (6, None)] {
+    for (seq, state) in [
+        (2, Some("old")),
+        (3, None),
+        (4, Some("new")),
+        (5, None),
+        (6, None),
+    ] {
         bed.put([Write::Append(Append {
             snapshot: state.map(|state: &str| state.as_bytes().to_vec()),
             ..bed.next(1, seq)
@@ -262,14 +292,20 @@ pub fn no_update_changes_no_row(bed: &Bed<'_>) {
     bed.put([Write::Append(bed.first(new_run(1)))]);
     let begun = bed.journal.summary(RunId(1)).expect("it is readable");
     let begun = begun.expect("it is there");
-    assert_eq!((begun.status, begun.updated_ms), (Status::Pending, begun.run.created_ms));
+    assert_eq!(
+        (begun.status, begun.updated_ms),
+        (Status::Pending, begun.run.created_ms)
+    );
     bed.put([Write::Append(Append {
         update: Some(update(Status::Waiting)),
         ..bed.next(1, 2)
     })]);
     let before = bed.journal.summary(RunId(1)).expect("it is readable");
     bed.put([Write::Append(bed.next(1, 3))]);
-    assert_eq!(bed.journal.summary(RunId(1)).expect("it is readable"), before);
+    assert_eq!(
+        bed.journal.summary(RunId(1)).expect("it is readable"),
+        before
+    );
 }
 
 pub fn ids_beyond_63_bits_are_refused(bed: &Bed<'_>) {
@@ -281,7 +317,10 @@ pub fn ids_beyond_63_bits_are_refused(bed: &Bed<'_>) {
             created_ms: 0,
             ..new_run(id)
         }))]);
-        assert!(matches!(refused, Err(StoreError::Damaged { .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(StoreError::Damaged { .. })),
+            "{refused:?}"
+        );
         assert!(!bed.exists(id));
         assert_eq!(bed.journal.children(RunId(id)).expect("it is readable"), []);
     }
@@ -310,7 +349,10 @@ pub fn many_callers_write_at_once(bed: &Bed<'_>) {
         for _ in 0..4 {
             scope.spawn(|| {
                 for run in 1..=50 {
-                    if bed.write(vec![Write::Append(bed.first(new_run(run)))]).is_ok() {
+                    if bed
+                        .write(vec![Write::Append(bed.first(new_run(run)))])
+                        .is_ok()
+                    {
                         won.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                         // Whoever is told of it can read it.
                         assert_eq!(bed.positions(run)[0], 1);

@@ -40,7 +40,10 @@ pub fn a_delivery_is_consumed_once(bed: &Bed<'_>) {
             consumed,
             ..bed.next(run, seq)
         })]);
-        assert!(matches!(refused, Err(StoreError::Conflict(..))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(StoreError::Conflict(..))),
+            "{refused:?}"
+        );
     }
     bed.put([Write::Append(Append {
         consumed: vec![id],
@@ -50,7 +53,10 @@ pub fn a_delivery_is_consumed_once(bed: &Bed<'_>) {
         consumed: vec![id],
         ..bed.next(2, 3)
     })]);
-    assert!(matches!(refused, Err(StoreError::Conflict(..))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Conflict(..))),
+        "{refused:?}"
+    );
     assert_eq!(bed.positions(2), [1, 2]);
 }
 
@@ -118,7 +124,10 @@ pub fn spawned_runs_begin_with_a_delivery(bed: &Bed<'_>) {
     let stored = stored.expect("it is there");
     assert_eq!(stored.summary.run, new);
     assert_eq!(stored.summary.status, Status::Pending);
-    assert_eq!((stored.summary.wake_ms, stored.summary.active), (None, false));
+    assert_eq!(
+        (stored.summary.wake_ms, stored.summary.active),
+        (None, false)
+    );
     assert_eq!(stored.records, []);
     assert_eq!(stored.deliveries, ticket.deliveries);
     // Its first record does not create it again.
@@ -156,7 +165,10 @@ pub fn abandoned_children_are_cancelled(bed: &Bed<'_>) {
         .map(|delivery| (delivery.run.0, delivery.kind))
         .collect();
     let cancel = DeliveryKind::Cancel;
-    assert_eq!(made, [(9, event("bye")), (7, cancel.clone()), (2, cancel.clone())]);
+    assert_eq!(
+        made,
+        [(9, event("bye")), (7, cancel.clone()), (2, cancel.clone())]
+    );
     assert_eq!(bed.waiting(2), [cancel]);
     assert_eq!((bed.waiting(3), bed.waiting(4)), (vec![], vec![]));
     assert_eq!((bed.waiting(5), bed.waiting(6)), (vec![], vec![]));
@@ -171,7 +183,10 @@ pub fn children_are_in_order(bed: &Bed<'_>) {
     let children = bed.journal.children(RunId(1)).expect("they are readable");
     let ids: Vec<u64> = children.iter().map(|child| child.run.id.0).collect();
     assert_eq!(ids, [4, 6, 8]);
-    assert_eq!(bed.journal.children(RunId(8)).expect("they are readable"), []);
+    assert_eq!(
+        bed.journal.children(RunId(8)).expect("they are readable"),
+        []
+    );
 }
 
 pub fn all_kinds_read_back(bed: &Bed<'_>) {

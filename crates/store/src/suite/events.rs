@@ -103,7 +103,10 @@ pub fn an_event_starts_runs(bed: &Bed<'_>) {
     assert_eq!(bed.waiting(3), [start("x")]);
     assert_eq!(bed.waiting(2), [start("y")]);
     let (shard, _) = bed.fence(3);
-    let unsettled = bed.journal.unsettled(shard, None, 10).expect("it is readable");
+    let unsettled = bed
+        .journal
+        .unsettled(shard, None, 10)
+        .expect("it is readable");
     assert!(unsettled.contains(&RunId(3)));
 }
 
@@ -135,7 +138,10 @@ pub fn an_event_with_a_known_start_is_refused(bed: &Bed<'_>) {
         starts: vec![(new_run(3), start("x")), (keyed(2), start("y"))],
         ..intake("a")
     })]);
-    assert!(matches!(refused, Err(StoreError::Started(RunId(1)))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Started(RunId(1)))),
+        "{refused:?}"
+    );
     assert!(!bed.exists(2) && !bed.exists(3));
     assert_eq!(bed.waiting(1), []);
     // It was not taken, so it can come again.

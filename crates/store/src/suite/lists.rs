@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::{Bed, event, new_run, of_shard, plan, record, update};
 use crate::ids::{RunId, ShardId};
-use crate::row::{
-    Append, Definition, Filter, NewRun, Page, Schedule, Status, Update, Write,
-};
+use crate::row::{Append, Definition, Filter, NewRun, Page, Schedule, Status, Update, Write};
 
 fn wake(bed: &Bed<'_>, run: u64, wake_ms: Option<i64>) {
     let change = Update {
@@ -27,7 +25,10 @@ fn wake(bed: &Bed<'_>, run: u64, wake_ms: Option<i64>) {
 
 fn unsettled(bed: &Bed<'_>, shard: ShardId, after: Option<u64>, limit: usize) -> Vec<u64> {
     let runs = bed.journal.unsettled(shard, after.map(RunId), limit);
-    runs.expect("it is readable").into_iter().map(|run| run.0).collect()
+    runs.expect("it is readable")
+        .into_iter()
+        .map(|run| run.0)
+        .collect()
 }
 
 fn due(bed: &Bed<'_>, shard: ShardId, before_ms: i64, limit: usize) -> Vec<(i64, u64)> {
@@ -63,7 +64,9 @@ pub fn unsettled_runs_are_active_or_have_deliveries(bed: &Bed<'_>) {
     let elsewhere = of_shard(ShardId(2)).next().expect("there are more");
     bed.put([Write::Append(activate(bed, elsewhere, true))]);
     bed.put([Write::Append(Append {
-        deliver: [waiting, waiting, both].map(|run| (RunId(run), event("e"))).to_vec(),
+        deliver: [waiting, waiting, both]
+            .map(|run| (RunId(run), event("e")))
+            .to_vec(),
         ..bed.next(elsewhere, 2)
     })]);
     assert_eq!(unsettled(bed, shard, None, 10), [active, waiting, both]);
@@ -74,7 +77,10 @@ pub fn unsettled_runs_are_active_or_have_deliveries(bed: &Bed<'_>) {
 pub fn unsettled_runs_come_in_pages(bed: &Bed<'_>) {
     let shard = ShardId(0);
     let runs: Vec<u64> = of_shard(shard).take(20).collect();
-    bed.put(runs.iter().map(|run| Write::Append(activate(bed, *run, run % 3 == 0))));
+    bed.put(
+        runs.iter()
+            .map(|run| Write::Append(activate(bed, *run, run % 3 == 0))),
+    );
     bed.put(runs.iter().filter(|run| *run % 3 == 1).map(|run| {
         Write::Append(Append {
             deliver: vec![(RunId(*run), event("e"))],
@@ -98,10 +104,17 @@ pub fn unsettled_runs_come_in_pages(bed: &Bed<'_>) {
 pub fn due_runs_come_earliest_first(bed: &Bed<'_>) {
     let shard = ShardId(2);
     let runs: Vec<u64> = of_shard(shard).take(5).collect();
-    for (run, wake_ms) in runs.iter().zip([Some(50), Some(10), None, Some(30), Some(10)]) {
+    for (run, wake_ms) in runs
+        .iter()
+        .zip([Some(50), Some(10), None, Some(30), Some(10)])
+    {
         wake(bed, *run, wake_ms);
     }
-    wake(bed, of_shard(ShardId(1)).next().expect("there are more"), Some(1));
+    wake(
+        bed,
+        of_shard(ShardId(1)).next().expect("there are more"),
+        Some(1),
+    );
     let all = [(10, runs[1]), (10, runs[4]), (30, runs[3]), (50, runs[0])];
     assert_eq!(due(bed, shard, i64::MAX, 10), all);
     assert_eq!(due(bed, shard, 50, 10), all[..3], "before, not at");
@@ -182,7 +195,11 @@ pub fn filters_hold_together(bed: &Bed<'_>) {
         };
         let expected: Vec<u64> = (1..=48).rev().filter(shown).collect();
         assert_eq!(listed(bed, &filter, None, 100), expected, "{filter:?}");
-        let page: Vec<u64> = expected.into_iter().filter(|run| *run < 30).take(3).collect();
+        let page: Vec<u64> = expected
+            .into_iter()
+            .filter(|run| *run < 30)
+            .take(3)
+            .collect();
         assert_eq!(listed(bed, &filter, Some(30), 3), page, "{filter:?}");
     }
     for nothing in [
@@ -231,8 +248,14 @@ pub fn definitions_are_known_once(bed: &Bed<'_>) {
         plan: plan(4),
         ..new_run(1)
     }))]);
-    assert_eq!(bed.journal.definition(plan(4)).expect("it is readable"), None);
-    assert_eq!(bed.journal.definition(plan(5)).expect("it is readable"), None);
+    assert_eq!(
+        bed.journal.definition(plan(4)).expect("it is readable"),
+        None
+    );
+    assert_eq!(
+        bed.journal.definition(plan(5)).expect("it is readable"),
+        None
+    );
 }
 
 pub fn schedules_keep_the_last_slot(bed: &Bed<'_>) {
@@ -260,7 +283,10 @@ pub fn stats_count(bed: &Bed<'_>) {
         ..bed.next(1, 2)
     })]);
     // What was refused does not count.
-    let refused = bed.write(vec![Write::Append(bed.next(1, 3)), Write::Append(bed.next(9, 1))]);
+    let refused = bed.write(vec![
+        Write::Append(bed.next(1, 3)),
+        Write::Append(bed.next(9, 1)),
+    ]);
     assert!(refused.is_err());
     let stats = bed.journal.stats().expect("they are readable");
     assert_eq!((stats.records, stats.deliveries), (5, 2));

@@ -5,7 +5,9 @@ use crate::ids::RunId;
 use crate::row::{Accepted, Append, Filter, Intake, NewRun, Page, Status, Update, Write};
 
 fn purge(bed: &Bed<'_>, ended_before_ms: i64, limit: usize) -> u64 {
-    bed.journal.purge(ended_before_ms, limit).expect("it is possible")
+    bed.journal
+        .purge(ended_before_ms, limit)
+        .expect("it is possible")
 }
 
 fn ended(bed: &Bed<'_>, new: NewRun, status: Status, updated_ms: i64) {
@@ -50,7 +52,12 @@ pub fn old_runs_go_with_all_they_had(bed: &Bed<'_>) {
     assert_eq!(bed.positions(1), [0u64; 0]);
     assert!(matches!(bed.journal.load(RunId(1)), Ok(None)));
     let (shard, _) = bed.fence(1);
-    assert_eq!(bed.journal.unsettled(shard, None, 9).expect("it is readable"), []);
+    assert_eq!(
+        bed.journal
+            .unsettled(shard, None, 9)
+            .expect("it is readable"),
+        []
+    );
     assert_eq!(bed.journal.due(shard, 100, 9).expect("it is readable"), []);
     let labelled = Filter {
         label: Some(("tenant".into(), "a".into())),
@@ -60,7 +67,10 @@ pub fn old_runs_go_with_all_they_had(bed: &Bed<'_>) {
         before: None,
         limit: 9,
     };
-    assert_eq!(bed.journal.runs(&labelled, page).expect("it is readable"), []);
+    assert_eq!(
+        bed.journal.runs(&labelled, page).expect("it is readable"),
+        []
+    );
     let stats = bed.journal.stats().expect("they are readable");
     assert_eq!((stats.records, stats.deliveries), (0, 0));
     // All names are free again.
@@ -133,7 +143,10 @@ pub fn a_purge_is_bounded(bed: &Bed<'_>) {
 
 pub fn events_are_forgotten(bed: &Bed<'_>) {
     let at = |id: &str, at_ms| {
-        let ticket = bed.put([Write::Accept(Intake { at_ms, ..intake(id) })]);
+        let ticket = bed.put([Write::Accept(Intake {
+            at_ms,
+            ..intake(id)
+        })]);
         matches!(ticket.accepted[..], [Accepted::New(_)])
     };
     assert!(at("old", 10) && at("young", 20));

@@ -13,7 +13,7 @@ pub(crate) struct Disk {
 #[derive(Debug)]
 pub(crate) enum Event {
     Wrote(String),
-    Synchronised(String),
+    Synchronised,
     /// The process acknowledged a batch, or said something else.
     Said,
 }
@@ -51,7 +51,10 @@ impl Disk {
             } else {
                 return None;
             };
-            let not_safe = self.unsafe_parts.iter().filter(|(_, parts)| !parts.is_empty());
+            let not_safe = self
+                .unsafe_parts
+                .iter()
+                .filter(|(_, parts)| !parts.is_empty());
             let not_safe = not_safe.map(|(name, _)| name.clone()).collect();
             Some((event, not_safe))
         })
@@ -59,7 +62,9 @@ impl Disk {
 
     fn wrote(&mut self, call: &str) -> Option<Event> {
         let name = name(call)?;
-        let (_, numbers) = call.split_once("\"...,").or_else(|| call.split_once("\"\","))?;
+        let (_, numbers) = call
+            .split_once("\"...,")
+            .or_else(|| call.split_once("\"\","))?;
         let mut numbers = numbers
             .split(|c: char| !c.is_ascii_digit())
             .filter(|number| !number.is_empty())
@@ -73,7 +78,7 @@ impl Disk {
     fn synchronised(&mut self, call: &str, name: String) -> Option<Event> {
         call.ends_with("= 0").then_some(())?;
         self.unsafe_parts.remove(&name);
-        Some(Event::Synchronised(name))
+        Some(Event::Synchronised)
     }
 
     /// Does to a file what a loss of power may do.
@@ -88,7 +93,8 @@ impl Disk {
             let end = (offset + part).min(length);
             if let Some(part) = end.checked_sub(*offset) {
                 let garbage = vec![0xa5; part as usize];
-                file.write_all_at(&garbage, *offset).expect("it is writable");
+                file.write_all_at(&garbage, *offset)
+                    .expect("it is writable");
             }
         }
         let last = parts.iter().max();
@@ -96,7 +102,8 @@ impl Disk {
             && offset + part >= length
         {
             // In the middle of the last thing that was written.
-            file.set_len((offset + part / 2).min(length)).expect("it is writable");
+            file.set_len((offset + part / 2).min(length))
+                .expect("it is writable");
         }
     }
 }

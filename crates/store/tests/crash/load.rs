@@ -144,9 +144,15 @@ pub(crate) fn check(
         let parts = [
             loaded.is_some(),
             long.contains(&number),
-            store.trigger(&trigger(number)).expect("it is readable").is_some(),
+            store
+                .trigger(&trigger(number))
+                .expect("it is readable")
+                .is_some(),
         ];
-        assert!(parts[1..].iter().all(|part| *part == parts[0]), "{what}: {number} is {parts:?}");
+        assert!(
+            parts[1..].iter().all(|part| *part == parts[0]),
+            "{what}: {number} is {parts:?}"
+        );
         if acknowledged.contains(&number) {
             assert!(parts[0], "{what}: {number} is lost");
         }

@@ -120,9 +120,18 @@ fn for_every_call(
             return;
         };
         judge(&place, &said, &what);
-        check(&place.path().join("store.db"), &said.acknowledged, &said.full, said.epoch, &what);
+        check(
+            &place.path().join("store.db"),
+            &said.acknowledged,
+            &said.full,
+            said.epoch,
+            &what,
+        );
         if !said.hit {
-            assert!(said.finished && said.acknowledged.len() as u64 == BATCHES, "{what}");
+            assert!(
+                said.finished && said.acknowledged.len() as u64 == BATCHES,
+                "{what}"
+            );
             assert!(number > 3, "{what}: no such call was made");
             eprintln!("{call}:{fault}: {number} calls of one thread");
             return;
@@ -145,7 +154,13 @@ fn lose_power(place: &TempDir, said: &Said, what: &str) {
             }
         }
         let what = format!("{what}, {tear:?}");
-        check(&after.path().join("store.db"), &said.acknowledged, &said.full, said.epoch, &what);
+        check(
+            &after.path().join("store.db"),
+            &said.acknowledged,
+            &said.full,
+            said.epoch,
+            &what,
+        );
     }
 }
 
@@ -164,7 +179,10 @@ fn every_write_fails() {
     for_every_call(("pwrite64", "error=EIO"), 3, true, |place, said, what| {
         // Once it was told of a failure it takes nothing more.
         let first = said.fatal.first();
-        assert!(first.is_none_or(|first| said.acknowledged.range(first..).next().is_none()), "{what}");
+        assert!(
+            first.is_none_or(|first| said.acknowledged.range(first..).next().is_none()),
+            "{what}"
+        );
         lose_power(place, said, what);
     });
 }
@@ -177,10 +195,17 @@ fn every_synchronisation_fails() {
             return;
         };
         // Which of the two is called depends on how SQLite was built.
-        if said.log.lines().any(|line| line.contains(&format!(" {call}("))) {
+        if said
+            .log
+            .lines()
+            .any(|line| line.contains(&format!(" {call}(")))
+        {
             for_every_call((call, "error=EIO"), 1, true, |_, said, what| {
                 let first = said.fatal.first();
-                assert!(first.is_none_or(|first| said.acknowledged.range(first..).next().is_none()), "{what}");
+                assert!(
+                    first.is_none_or(|first| said.acknowledged.range(first..).next().is_none()),
+                    "{what}"
+                );
             });
         }
     }
@@ -205,16 +230,19 @@ fn nothing_is_acknowledged_before_it_is_synchronised() {
     let mut disk = Disk::default();
     let mut acknowledged = 0;
     let mut log_written = 0;
-    let mut events = disk.events(&said.log);
-    while let Some((event, dirty)) = events.next() {
+    for (event, dirty) in disk.events(&said.log) {
         match event {
             Event::Said => {
                 assert_eq!(dirty, [] as [&str; 0], "after {acknowledged} batches");
                 acknowledged += 1;
             }
             Event::Wrote(name) if name == "store.db-wal" => log_written += 1,
-            Event::Wrote(_) | Event::Synchronised(_) => {}
+            Event::Wrote(_) | Event::Synchronised => {}
         }
     }
-    assert!(acknowledged >= BATCHES && log_written >= BATCHES, "{}", said.log);
+    assert!(
+        acknowledged >= BATCHES && log_written >= BATCHES,
+        "{}",
+        said.log
+    );
 }
