@@ -15,6 +15,10 @@ IMPURE_DEPENDENCIES := tokio|reqwest|rusqlite|rand
 # The runtime waits, but only connectors reach out (INV-6).
 NETWORK_DEPENDENCIES := reqwest|hyper|rustls
 
+# A copy of the standard's repository, for its conformance kit and examples: used where there is one.
+SPECIFICATION ?= $(wildcard ../shared/spec)
+export FERROVIA_SPECIFICATION := $(SPECIFICATION:%=$(abspath %))
+
 # Programs that tests start.
 TEST_PROGRAMS := python3 strace
 
