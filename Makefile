@@ -17,7 +17,7 @@ NETWORK_DEPENDENCIES := reqwest|hyper|rustls
 
 # A copy of the standard's repository, for its conformance kit and examples: used where there is one.
 SPECIFICATION ?= $(wildcard ../shared/spec)
-export FERROVIA_SPECIFICATION := $(SPECIFICATION:%=$(abspath %))
+export FERROVIA_SPECIFICATION := $(if $(SPECIFICATION),$(abspath $(SPECIFICATION)))
 
 # Programs that tests start.
 TEST_PROGRAMS := python3 strace
