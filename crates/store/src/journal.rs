@@ -15,8 +15,9 @@ pub enum StoreError {
     /// The shard belongs to somebody else by now. The caller stops writing for it and forgets its runs.
     #[error("shard {} is fenced: epoch {} is not the current one", .0.0, .1.0)]
     Fenced(ShardId, Epoch),
-    /// The position is taken, or the run exists. The caller reads again.
-    #[error("run {0} has a record at position {1} already")]
+    /// The position is taken or is not the next one, a consumed delivery is not there, the run that begins exists, or
+    /// the one that goes on does not. The caller reads again.
+    #[error("record {1} does not follow what is stored of run {0}")]
     Conflict(RunId, u64),
     /// The key of a start is known: this run has it.
     #[error("run {0} was started with this key")]

@@ -4,15 +4,20 @@
 //! record is bytes here, an index row is what its writer says. Nothing waits asynchronously in this crate; writes
 //! are queued and answered by a callback once they are durable, reads block.
 
+mod check;
 pub mod format;
 mod ids;
 mod journal;
+mod memory;
 mod row;
+mod sqlite;
 
 pub use ferrovia_dsl::plan::PlanHash;
 pub use ids::{DeliveryId, Epoch, NoRunId, RunId, ShardId};
 pub use journal::{Done, Journal, StoreError, Ticket};
+pub use memory::Memory;
 pub use row::{
     Accept, Accepted, Append, Definition, Delivery, DeliveryKind, Filter, Intake, NewRun, Page,
     Parent, Schedule, Snapshot, Stats, Status, StoredRun, Summary, Update, Write,
 };
+pub use sqlite::{Options, Sqlite};

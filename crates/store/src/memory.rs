@@ -1,0 +1,548 @@
+//! A journal that lives as long as its process: for tests and simulation, and the plainest statement of the contract.
+//!
+//! Nothing is durable, so `done` is called before `write` returns.
+
+mod table;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::check;
+use crate::ids::{DeliveryId, Epoch, RunId, ShardId};
+use crate::journal::{Done, Journal, StoreError, Ticket};
+use crate::row::{
+    Accept, Accepted, Append, Definition, Delivery, DeliveryKind, Filter, Intake, NewRun, Page,
+    Schedule, Snapshot, Stats, Status, StoredRun, Summary, Write,
+};
+use ferrovia_dsl::plan::PlanHash;
+use table::Table;
+
+/// A journal in memory.
+#[derive(Debug)]
+pub struct Memory {
+    shards: u16,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    epochs: Vec<Epoch>,
+    runs: Table<RunId, Summary>,
+    records: Table<(RunId, u64), Vec<u8>>,
+    snapshots: Table<RunId, Snapshot>,
+    deliveries: Table<(RunId, DeliveryId), DeliveryKind>,
+    keys: Table<Arc<str>, RunId>,
+    wakes: Table<(ShardId, i64, RunId), ()>,
+    active: Table<(ShardId, RunId), ()>,
+    open: Table<([u8; 32], RunId), ()>,
+    children: Table<(RunId, RunId), ()>,
+    events: Table<(Arc<str>, Arc<str>), i64>,
+    definitions: Table<u64, Definition>,
+    plans: Table<[u8; 32], u64>,
+    schedules: Table<Arc<str>, i64>,
+    triggers: Table<Arc<str>, Vec<u8>>,
+    deliveries_made: i64,
+}
+
+impl Memory {
+    /// An empty journal for a number of shards.
+    pub fn new(shards: u16) -> Memory {
+        let shards = shards.max(1);
+        Memory {
+            shards,
+            tables: Mutex::new(Tables {
+                epochs: vec![Epoch::default(); usize::from(shards)],
+                ..Tables::default()
+            }),
+        }
+    }
+
+    /// A panic in between leaves changes that the next batch takes back.
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.take_back();
+        tables
+    }
+}
+
+impl Journal for Memory {
+    fn write(&self, batch: Vec<Write>, done: Done) {
+        let answer = {
+            let mut tables = self.tables();
+            let answer = tables.apply(batch, self.shards);
+            match &answer {
+                Ok(_) => tables.keep(),
+                Err(_) => tables.take_back(),
+            }
+            answer
+        };
+        done(answer);
+    }
+
+    fn acquire(&self, shard: ShardId) -> Result<Epoch, StoreError> {
+        check::shard(shard, self.shards)?;
+        let mut tables = self.tables();
+        let epoch = &mut tables.epochs[usize::from(shard.0)];
+        epoch.0 += 1;
+        Ok(*epoch)
+    }
+
+    fn shards(&self) -> u16 {
+        self.shards
+    }
+
+    fn load(&self, run: RunId) -> Result<Option<StoredRun>, StoreError> {
+        let tables = self.tables();
+        let Some(summary) = tables.runs.get(&run).cloned() else {
+            return Ok(None);
+        };
+        let snapshot = tables.snapshots.get(&run).cloned();
+        let from = snapshot.as_ref().map_or(1, |snapshot| snapshot.seq + 1);
+        Ok(Some(StoredRun {
+            summary,
+            snapshot,
+            records: tables.records_from(run, from).collect(),
+            deliveries: tables.deliveries_of(run),
+        }))
+    }
+
+    fn records(
+        &self,
+        run: RunId,
+        from_seq: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.records_from(run, from_seq).take(limit).collect())
+    }
+
+    fn unsettled(
+        &self,
+        shard: ShardId,
+        after: Option<RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunId>, StoreError> {
+        let tables = self.tables();
+        let first = RunId(after.map_or(0, |after| after.0.saturating_add(1)));
+        let active = tables
+            .active
+            .range((shard, first)..=(shard, RunId(u64::MAX)))
+            .map(|((_, run), ())| *run);
+        let waiting = tables
+            .deliveries
+            .range((first, DeliveryId(i64::MIN))..)
+            .map(|((run, _), _)| *run)
+            .filter(|run| {
+                let summary = tables.runs.get(run);
+                summary.is_some_and(|summary| summary.run.shard == shard)
+            });
+        let runs: std::collections::BTreeSet<RunId> = active.chain(waiting).collect();
+        Ok(runs.into_iter().take(limit).collect())
+    }
+
+    fn due(
+        &self,
+        shard: ShardId,
+        before_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<(i64, RunId)>, StoreError> {
+        let tables = self.tables();
+        let from = (shard, i64::MIN, RunId(0));
+        Ok(tables
+            .wakes
+            .range(from..(shard, before_ms, RunId(0)))
+            .map(|((_, wake_ms, run), ())| (*wake_ms, *run))
+            .take(limit)
+            .collect())
+    }
+
+    fn children(&self, parent: RunId) -> Result<Vec<Summary>, StoreError> {
+        let tables = self.tables();
+        let children = tables.children_of(parent);
+        Ok(children
+            .filter_map(|child| tables.runs.get(&child).cloned())
+            .collect())
+    }
+
+    fn summary(&self, run: RunId) -> Result<Option<Summary>, StoreError> {
+        Ok(self.tables().runs.get(&run).cloned())
+    }
+
+    fn runs(&self, filter: &Filter, page: Page) -> Result<Vec<Summary>, StoreError> {
+        let tables = self.tables();
+        let before = page.before.unwrap_or(RunId(u64::MAX));
+        Ok(tables
+            .runs
+            .range(..before)
+            .rev()
+            .map(|(_, summary)| summary)
+            .filter(|summary| check::shown(filter, summary))
+            .take(page.limit)
+            .cloned()
+            .collect())
+    }
+
+    fn definition(&self, plan: PlanHash) -> Result<Option<Definition>, StoreError> {
+        let tables = self.tables();
+        let known = tables.plans.get(&plan.0);
+        Ok(known.and_then(|at| tables.definitions.get(at)).cloned())
+    }
+
+    fn definitions(&self) -> Result<Vec<Definition>, StoreError> {
+        Ok(self.tables().definitions.values().cloned().collect())
+    }
+
+    fn schedules(&self) -> Result<Vec<Schedule>, StoreError> {
+        Ok(self
+            .tables()
+            .schedules
+            .range::<Arc<str>, _>(..)
+            .map(|(name, slot_ms)| Schedule {
+                name: name.clone(),
+                slot_ms: *slot_ms,
+            })
+            .collect())
+    }
+
+    fn trigger(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.tables().triggers.get(name).cloned())
+    }
+
+    fn stats(&self) -> Result<Stats, StoreError> {
+        let tables = self.tables();
+        let count = |status| {
+            let of_status = |summary: &&Summary| summary.status == status;
+            tables.runs.values().filter(of_status).count() as u64
+        };
+        let snapshots = tables.snapshots.values().map(|snapshot| &snapshot.state);
+        Ok(Stats {
+            runs_by_status: Status::ALL
+                .into_iter()
+                .map(|status| (status, count(status)))
+                .filter(|(_, count)| *count > 0)
+                .collect(),
+            records: tables.records.len() as u64,
+            bytes: tables
+                .records
+                .values()
+                .chain(snapshots)
+                .map(|bytes| bytes.len() as u64)
+                .sum(),
+            deliveries: tables.deliveries.len() as u64,
+        })
+    }
+
+    fn purge(&self, ended_before_ms: i64, limit: usize) -> Result<u64, StoreError> {
+        let mut tables = self.tables();
+        let purged = tables.purge(ended_before_ms, limit);
+        tables.keep();
+        Ok(purged)
+    }
+}
+
+impl Tables {
+    fn apply(&mut self, batch: Vec<Write>, shards: u16) -> Result<Ticket, StoreError> {
+        let mut ticket = Ticket::default();
+        for write in batch {
+            match write {
+                Write::Append(append) => self.append(append, shards, &mut ticket)?,
+                Write::Accept(intake) => ticket.accepted.push(self.accept(intake, shards)?),
+                Write::Define(definition) => self.define(definition),
+                Write::Schedule(schedule) => {
+                    self.schedules.insert(schedule.name, schedule.slot_ms);
+                }
+            }
+        }
+        Ok(ticket)
+    }
+
+    fn append(
+        &mut self,
+        append: Append,
+        shards: u16,
+        ticket: &mut Ticket,
+    ) -> Result<(), StoreError> {
+        check::append(&append, shards)?;
+        let (shard, epoch) = append.fence;
+        if self.epochs[usize::from(shard.0)] != epoch {
+            return Err(StoreError::Fenced(shard, epoch));
+        }
+        let (run, seq) = (append.run, append.seq);
+        if let Some(new) = append.create {
+            self.create(new)?;
+        }
+        let Some(mut summary) = self.runs.get(&run).cloned() else {
+            return Err(StoreError::Conflict(run, seq));
+        };
+        if summary.run.shard != shard {
+            return Err(StoreError::Fenced(shard, epoch));
+        }
+        let last = self.records.range((run, 0)..=(run, u64::MAX)).next_back();
+        if last.map_or(0, |((_, last), _)| *last) + 1 != seq {
+            return Err(StoreError::Conflict(run, seq));
+        }
+        self.records.insert((run, seq), append.record);
+        if let Some(state) = append.snapshot {
+            self.snapshots.insert(run, Snapshot { seq, state });
+        }
+        for id in append.consumed {
+            if self.deliveries.remove(&(run, id)).is_none() {
+                return Err(StoreError::Conflict(run, seq));
+            }
+        }
+        if let Some(update) = append.update {
+            check::apply(&mut summary, update);
+            self.put(summary);
+        }
+        for (to, kind) in append.deliver {
+            if self.is_open(to) {
+                ticket.deliveries.push(self.deliver(to, kind));
+            }
+        }
+        for (new, kind) in append.spawn {
+            let run = new.id;
+            self.create(new)?;
+            ticket.deliveries.push(self.deliver(run, kind));
+        }
+        for obligation in append.abandon {
+            let awaited: Vec<RunId> = self
+                .children_of(run)
+                .filter(|child| self.is_open(*child) && self.awaits(&obligation, *child))
+                .collect();
+            for child in awaited {
+                ticket.deliveries.push(self.deliver(child, DeliveryKind::Cancel));
+            }
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, intake: Intake, shards: u16) -> Result<Accepted, StoreError> {
+        for (new, _) in &intake.starts {
+            check::new_run(new, shards)?;
+        }
+        let name = (intake.source, intake.id);
+        if self.events.get(&name).is_some() {
+            return Ok(Accepted::Known);
+        }
+        self.events.insert(name, intake.at_ms);
+        let open: std::collections::BTreeSet<RunId> = intake
+            .plans
+            .iter()
+            .flat_map(|plan| {
+                self.open
+                    .range((plan.0, RunId(0))..=(plan.0, RunId(u64::MAX)))
+            })
+            .map(|((_, run), ())| *run)
+            .collect();
+        let mut deliveries: Vec<Delivery> = open
+            .into_iter()
+            .map(|run| self.deliver(run, DeliveryKind::Event(intake.event.clone())))
+            .collect();
+        for (new, kind) in intake.starts {
+            let run = new.id;
+            self.create(new)?;
+            deliveries.push(self.deliver(run, kind));
+        }
+        for (trigger, state) in intake.triggers {
+            self.triggers.insert(trigger, state);
+        }
+        Ok(Accepted::New(Accept { deliveries }))
+    }
+
+    fn define(&mut self, definition: Definition) {
+        if self.plans.get(&definition.plan.0).is_none() {
+            let at = self.definitions.len() as u64;
+            self.plans.insert(definition.plan.0, at);
+            self.definitions.insert(at, definition);
+        }
+    }
+
+    fn create(&mut self, new: NewRun) -> Result<(), StoreError> {
+        if let Some(first) = new.key.as_ref().and_then(|key| self.keys.get(key)) {
+            return Err(StoreError::Started(*first));
+        }
+        if self.runs.get(&new.id).is_some() {
+            return Err(StoreError::Conflict(new.id, 1));
+        }
+        if let Some(key) = &new.key {
+            self.keys.insert(key.clone(), new.id);
+        }
+        if let Some(parent) = &new.parent {
+            self.children.insert((parent.run, new.id), ());
+        }
+        self.put(check::pending(new));
+        Ok(())
+    }
+
+    fn deliver(&mut self, run: RunId, kind: DeliveryKind) -> Delivery {
+        self.deliveries_made += 1;
+        let id = DeliveryId(self.deliveries_made);
+        self.deliveries.insert((run, id), kind.clone());
+        Delivery { id, run, kind }
+    }
+
+    fn is_open(&self, run: RunId) -> bool {
+        let summary = self.runs.get(&run);
+        summary.is_some_and(|summary| !summary.status.is_terminal())
+    }
+
+    fn awaits(&self, obligation: &Arc<str>, child: RunId) -> bool {
+        let parent = self.runs.get(&child).and_then(|child| child.run.parent.as_ref());
+        parent.is_some_and(|parent| parent.obligation.as_ref() == Some(obligation))
+    }
+
+    /// Writes an index row, with all indexes over it.
+    fn put(&mut self, summary: Summary) {
+        let (run, shard) = (summary.run.id, summary.run.shard);
+        self.forget(run);
+        if let Some(wake_ms) = summary.wake_ms {
+            self.wakes.insert((shard, wake_ms, run), ());
+        }
+        if summary.active {
+            self.active.insert((shard, run), ());
+        }
+        if summary.status.is_terminal() {
+            self.drop_deliveries(run);
+        } else {
+            self.open.insert((summary.run.plan.0, run), ());
+        }
+        self.runs.insert(run, summary);
+    }
+
+    fn forget(&mut self, run: RunId) {
+        if let Some(old) = self.runs.remove(&run) {
+            let shard = old.run.shard;
+            if let Some(wake_ms) = old.wake_ms {
+                self.wakes.remove(&(shard, wake_ms, run));
+            }
+            self.active.remove(&(shard, run));
+            self.open.remove(&(old.run.plan.0, run));
+        }
+    }
+
+    fn drop_deliveries(&mut self, run: RunId) {
+        for delivery in self.deliveries_of(run) {
+            self.deliveries.remove(&(run, delivery.id));
+        }
+    }
+
+    fn records_from(&self, run: RunId, seq: u64) -> impl Iterator<Item = (u64, Vec<u8>)> {
+        self.records
+            .range((run, seq)..=(run, u64::MAX))
+            .map(|((_, seq), record)| (*seq, record.clone()))
+    }
+
+    fn deliveries_of(&self, run: RunId) -> Vec<Delivery> {
+        self.deliveries
+            .range((run, DeliveryId(i64::MIN))..=(run, DeliveryId(i64::MAX)))
+            .map(|((run, id), kind)| Delivery {
+                id: *id,
+                run: *run,
+                kind: kind.clone(),
+            })
+            .collect()
+    }
+
+    fn children_of(&self, run: RunId) -> impl Iterator<Item = RunId> {
+        self.children
+            .range((run, RunId(0))..=(run, RunId(u64::MAX)))
+            .map(|((_, child), ())| *child)
+    }
+
+    fn purge(&mut self, ended_before_ms: i64, limit: usize) -> u64 {
+        let ended = |summary: &Summary| {
+            summary.status.is_terminal() && summary.updated_ms < ended_before_ms
+        };
+        let mut roots: Vec<(i64, RunId)> = self
+            .runs
+            .values()
+            .filter(|summary| ended(summary))
+            .filter(|summary| {
+                let parent = summary.run.parent.as_ref();
+                parent.is_none_or(|parent| self.runs.get(&parent.run).is_none())
+            })
+            .map(|summary| (summary.updated_ms, summary.run.id))
+            .collect();
+        roots.sort_unstable();
+        let mut purged = 0;
+        for (_, root) in roots {
+            let tree = self.tree(root);
+            let all_ended = |run: &RunId| self.runs.get(run).is_none_or(ended);
+            if !tree.iter().all(all_ended) {
+                continue;
+            }
+            for run in tree.into_iter().rev() {
+                if purged == limit {
+                    break;
+                }
+                self.remove(run);
+                purged += 1;
+            }
+        }
+        let old: Vec<(Arc<str>, Arc<str>)> = self
+            .events
+            .range::<(Arc<str>, Arc<str>), _>(..)
+            .filter(|(_, at_ms)| **at_ms < ended_before_ms)
+            .map(|(name, _)| name.clone())
+            .take(check::EVENTS_PER_PURGE_MAX)
+            .collect();
+        for name in old {
+            self.events.remove(&name);
+        }
+        purged as u64
+    }
+
+    /// A run and all that came of it, parents first.
+    fn tree(&self, root: RunId) -> Vec<RunId> {
+        let mut tree = vec![root];
+        let mut at = 0;
+        while let Some(run) = tree.get(at).copied() {
+            tree.extend(self.children_of(run));
+            at += 1;
+        }
+        tree
+    }
+
+    fn remove(&mut self, run: RunId) {
+        let Some(summary) = self.runs.get(&run).cloned() else {
+            return;
+        };
+        self.forget(run);
+        self.drop_deliveries(run);
+        self.snapshots.remove(&run);
+        let records: Vec<u64> = self.records_from(run, 0).map(|(seq, _)| seq).collect();
+        for seq in records {
+            self.records.remove(&(run, seq));
+        }
+        if let Some(key) = &summary.run.key {
+            self.keys.remove(key);
+        }
+        if let Some(parent) = &summary.run.parent {
+            self.children.remove(&(parent.run, run));
+        }
+    }
+
+    fn each(&mut self, act: impl Fn(&mut dyn table::Undo)) {
+        act(&mut self.runs);
+        act(&mut self.records);
+        act(&mut self.snapshots);
+        act(&mut self.deliveries);
+        act(&mut self.keys);
+        act(&mut self.wakes);
+        act(&mut self.active);
+        act(&mut self.open);
+        act(&mut self.children);
+        act(&mut self.events);
+        act(&mut self.definitions);
+        act(&mut self.plans);
+        act(&mut self.schedules);
+        act(&mut self.triggers);
+    }
+
+    fn keep(&mut self) {
+        self.each(|table| table.keep());
+    }
+
+    fn take_back(&mut self) {
+        self.each(|table| table.take_back());
+    }
+}
