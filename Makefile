@@ -16,7 +16,7 @@ IMPURE_DEPENDENCIES := tokio|reqwest|rusqlite|rand
 NETWORK_DEPENDENCIES := reqwest|hyper|rustls
 
 # Programs that tests start.
-TEST_PROGRAMS := python3
+TEST_PROGRAMS := python3 strace
 
 APT := $(if $(filter 0,$(shell id -u)),,sudo) apt-get
 
@@ -40,8 +40,9 @@ check: fmt-check lint purity docs-check deny ## Check formatting, lints, purity 
 fmt: ## Format the code
 	cargo fmt --all
 
-conformance: ## Run the conformance features and write docs/conformance.md
-	cargo run -p ferrovia-conformance --bin conformance -- --write docs/conformance.md
+conformance: build ## Run the conformance features and write docs/conformance.md (SPECIFICATION=DIRECTORY adds the standard's)
+	@FERROVIA="$(abspath $(PROGRAMS)/ferrovia)" \
+	    cargo run -p ferrovia-conformance --bin conformance -- --write docs/conformance.md $(if $(SPECIFICATION),--specification "$(SPECIFICATION)")
 
 build:
 	@cargo build -p ferrovia -p order-services

@@ -1,14 +1,14 @@
 //! The words in which connectors report failure, and what must not appear in them.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+pub(crate) use ferrovia_runtime::port::MASK;
 use ferrovia_runtime::port::{Fault, FaultKind};
 use http::StatusCode;
 use url::Url;
 
 /// How much of an answer's body a fault may quote.
 const EXCERPT_CHARS_MAX: usize = 300;
-
-/// What stands where a secret stood.
-pub(crate) const MASK: &str = "***";
 
 /// Words in names of parameters and headers whose values are not shown, whether they stand alone or end a longer word.
 const SECRET_WORDS: [&str; 10] = [
@@ -180,6 +180,24 @@ fn words(name: &str) -> Vec<String> {
 pub(crate) fn query_secrets(url: &Url) -> Vec<String> {
     let telling = url.query_pairs().filter(|(name, _)| is_telling_name(name));
     telling.map(|(_, value)| value.into_owned()).collect()
+}
+
+/// The password inside a URL, and how it is sent.
+pub(crate) fn user_secrets(url: &Url) -> Vec<String> {
+    let Some(password) = url.password() else {
+        return Vec::new();
+    };
+    let decoded = |text| {
+        percent_encoding::percent_decode_str(text)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let pair = format!("{}:{}", decoded(url.username()), decoded(password));
+    vec![
+        BASE64_STANDARD.encode(pair),
+        decoded(password),
+        password.to_owned(),
+    ]
 }
 
 /// The beginning of a body as one line of text, for a fault's detail, with `secrets` masked.

@@ -2,6 +2,7 @@
 //!
 //! Expects a document that passed the structural check; reports everything else that is wrong with it at once.
 
+mod advice;
 mod call;
 mod event;
 mod expression;
@@ -9,16 +10,18 @@ mod extension;
 mod flow;
 mod function;
 mod reference;
+mod secret;
 mod site;
 mod task;
+mod written;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ferrovia_expr::Value;
 use sha2::{Digest, Sha256};
 
-use crate::diagnostic::{Diagnostic, Severity, codes};
+use crate::diagnostic::{Diagnostic, capped, codes};
 use crate::plan::{
     EventFilter, Identity, InputSpec, Kind, List, ListId, OutputSpec, Plan, PlanHash, SEMANTICS,
     Task, TaskId,
@@ -69,12 +72,9 @@ pub fn compile(
 ) -> Result<Compiled, Vec<Diagnostic>> {
     let mut compiler = Compiler::new(text, root, links, options);
     let plan = compiler.workflow(root);
-    let mut findings = compiler.findings;
-    findings.sort_by_key(|d| (d.severity, d.span.start));
-    findings.dedup_by(|a, b| (a.code, a.span) == (b.code, b.span));
-    findings.truncate(DIAGNOSTICS_MAX);
+    let findings = capped(compiler.findings, DIAGNOSTICS_MAX);
     match plan {
-        Some(plan) if findings.iter().all(|d| d.severity == Severity::Warning) => Ok(Compiled {
+        Some(plan) if !findings.iter().any(Diagnostic::is_error) => Ok(Compiled {
             plan,
             warnings: findings,
         }),
@@ -95,8 +95,18 @@ struct Compiler<'n> {
     interests: Vec<EventFilter>,
     /// Loop, error and item variables in scope.
     locals: Vec<Arc<str>>,
+    /// Those of the locals that hold an error that was caught.
+    caught: Vec<Arc<str>>,
     /// Names of the functions being expanded, outermost first.
     calls: Vec<String>,
+    /// The plan has reached [`TASKS_MAX`]: nothing is expanded any more, or it might never end.
+    is_full: bool,
+    /// Functions of the document that were expanded at least once, so that their findings are known.
+    expanded: BTreeSet<&'n str>,
+    /// Tasks that were compiled for their findings alone.
+    discarded: usize,
+    /// Functions that call one another in a circle and were reported.
+    circles: BTreeSet<BTreeSet<String>>,
     /// Set while a document other than the root is compiled: its findings are reported at this call.
     foreign: Option<Foreign>,
     extensions: extension::Extensions<'n>,
@@ -137,7 +147,12 @@ impl<'n> Compiler<'n> {
             lists: Vec::new(),
             interests: Vec::new(),
             locals: Vec::new(),
+            caught: Vec::new(),
             calls: Vec::new(),
+            is_full: false,
+            expanded: BTreeSet::new(),
+            discarded: 0,
+            circles: BTreeSet::new(),
             foreign: None,
             extensions: extension::Extensions::default(),
             within_extension: false,
@@ -232,9 +247,28 @@ impl<'n> Compiler<'n> {
         None
     }
 
+    /// What a finding about a value of the document underlines: a scalar itself, a container by its key.
+    fn mark(&self, at: &At<'_>) -> Span {
+        let mark = match self.foreign {
+            None => crate::source::mark(self.root, &at.pointer),
+            Some(_) => None,
+        };
+        mark.unwrap_or(at.node.span)
+    }
+
     fn report(&mut self, finding: Diagnostic) {
         let finding = match &self.foreign {
             None => finding,
+            Some(foreign) if !finding.is_error() => Diagnostic {
+                message: format!(
+                    "in the function `{}`: {} (at {})",
+                    foreign.name, finding.message, finding.pointer
+                ),
+                span: foreign.span,
+                pointer: foreign.pointer.clone(),
+                label: Some("called here".into()),
+                ..finding
+            },
             Some(foreign) => Diagnostic {
                 message: format!(
                     "the function `{}` is not usable: {} (at {})",
@@ -253,10 +287,13 @@ impl<'n> Compiler<'n> {
     /// Adds a task to the arena. Over the limit the plan is refused and the task is not kept.
     fn add(&mut self, task: Task, at: &At<'n>) -> TaskId {
         if self.tasks.len() >= TASKS_MAX {
+            if std::mem::replace(&mut self.is_full, true) {
+                return TaskId(0);
+            }
             self.report(
                 Diagnostic::error(
                     codes::TOO_MANY_TASKS,
-                    at.node.span,
+                    self.mark(at),
                     &at.pointer,
                     format!("the workflow has more than {TASKS_MAX} tasks once its functions are expanded"),
                 )

@@ -4,11 +4,16 @@
 //! ([`render`]) and JSON for programs ([`to_json`]). Knows nothing of what is checked.
 
 mod json;
+mod order;
+mod pages;
 mod render;
 
 pub mod codes;
 
 pub use json::to_json;
+pub(crate) use order::more;
+pub use order::{capped, in_order};
+pub use pages::page;
 pub use render::{Style, render};
 
 use crate::source::Span;
@@ -117,5 +122,12 @@ impl Diagnostic {
 
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
+    }
+}
+
+pub(crate) fn with_hint(finding: Diagnostic, hint: Option<String>) -> Diagnostic {
+    match hint {
+        Some(hint) => finding.hint(hint),
+        None => finding,
     }
 }

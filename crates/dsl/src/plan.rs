@@ -20,7 +20,7 @@ pub use event::{
     AttributeMatch, Consumption, Correlation, EventFilter, EventRead, Matcher, Strategy, Until,
 };
 pub use identity::{Identity, PlanHash, VersionReq};
-pub use schema::{Schema, SchemaError};
+pub use schema::{Schema, SchemaError, SchemaProblem};
 pub(crate) use template::is_sealed_variable;
 pub use template::{Arguments, Sealed, Step, Template, UriTemplate};
 
@@ -157,6 +157,8 @@ impl Kind {
 pub struct Call {
     pub kind: CallKind,
     pub arguments: Template,
+    /// `foreach` of a subscription.
+    pub each: Option<Iterator>,
     /// `await: false`: the task is over once the effect has begun.
     pub detached: bool,
     pub delivery: Delivery,
@@ -233,7 +235,7 @@ pub struct Listen {
     pub each: Option<Iterator>,
 }
 
-/// `foreach` of `listen`: what is done with each consumed event.
+/// `foreach` of `listen` or of a subscription: what is done with each consumed event or message.
 #[derive(Debug)]
 pub struct Iterator {
     pub item: Arc<str>,

@@ -66,6 +66,26 @@ pub fn locate<'a>(root: &'a Node, pointer: &str) -> Option<&'a Node> {
         })
 }
 
+/// What a finding about the value at a pointer underlines: a scalar itself, a container by its key.
+pub fn mark(root: &Node, pointer: &str) -> Option<Span> {
+    let node = locate(root, pointer)?;
+    if let Data::Scalar(_) = node.data {
+        return Some(node.span);
+    }
+    Some(key_span(root, pointer).unwrap_or(node.span))
+}
+
+/// The key under which the value at a pointer stands. `None` for the root and for items of lists.
+pub fn key_span(root: &Node, pointer: &str) -> Option<Span> {
+    let (parent, name) = pointer.rsplit_once('/')?;
+    let name = name.replace("~1", "/").replace("~0", "~");
+    let entries = locate(root, parent)?.entries()?;
+    entries
+        .iter()
+        .find(|(key, _)| *key.name == *name)
+        .map(|(key, _)| key.span)
+}
+
 /// Appends `step` to a JSON pointer with the escapes of RFC 6901.
 pub(crate) fn push_step(pointer: &mut String, step: &str) {
     pointer.push('/');

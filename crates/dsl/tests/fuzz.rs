@@ -1,9 +1,13 @@
 //! Whatever the text, reading, checking and showing it never panics, and every place lies in it.
 
+mod mutation;
+
+use ferrovia_dsl::compile::{Compiled, Links, Options, compile};
 use ferrovia_dsl::diagnostic::{Diagnostic, Style, render, to_json};
 use ferrovia_dsl::source::{Data, Node, Span};
 use ferrovia_dsl::{shape, source};
 use proptest::prelude::*;
+use serde_json::Value as Json;
 
 const VALID: [&str; 3] = [
     include_str!("valid/every-task.yaml"),
@@ -30,7 +34,12 @@ fn survives(text: &str) {
     let findings: Vec<Diagnostic> = match source::parse(text) {
         Ok(root) => {
             assert!(all_inside(text, &root), "{text:?}");
-            shape::check(&root)
+            let findings = shape::check(&root);
+            if findings.iter().any(Diagnostic::is_error) {
+                findings
+            } else {
+                compiled(text, &root)
+            }
         }
         Err(findings) => {
             assert!(!findings.is_empty());
@@ -52,6 +61,23 @@ fn survives(text: &str) {
         findings.is_empty()
     );
     to_json(&findings, text);
+}
+
+/// What compiling says; a refusal says why.
+fn compiled(text: &str, root: &Node) -> Vec<Diagnostic> {
+    match compile(text, root, &Links::default(), Options::default()) {
+        Ok(Compiled { warnings, .. }) => warnings,
+        Err(findings) => {
+            assert!(findings.iter().any(Diagnostic::is_error), "{text:?}");
+            findings
+        }
+    }
+}
+
+/// A valid document as a tree.
+fn tree(which: usize) -> Json {
+    let root = source::parse(VALID[which]).expect("the document is valid");
+    serde_json::from_str(&root.to_value().to_json()).expect("values are JSON")
 }
 
 /// One slip of an editor: some bytes of the text go, something else comes.
@@ -90,5 +116,18 @@ proptest! {
             text.replace_range(start..end, &come);
         }
         survives(&text);
+    }
+    #[test]
+    fn documents_with_parts_moved(
+        which in 0..VALID.len(),
+        edits in prop::collection::vec(mutation::edit(), 1..6),
+        pretty in any::<bool>(),
+    ) {
+        let mut tree = tree(which);
+        for edit in edits {
+            edit.apply(&mut tree);
+        }
+        let text = if pretty { serde_json::to_string_pretty(&tree) } else { serde_json::to_string(&tree) };
+        survives(&text.expect("a tree is JSON"));
     }
 }

@@ -250,3 +250,19 @@ proptest! {
         prop_assert_eq!(check_errors(&root) > 0, refused);
     }
 }
+
+#[test]
+fn a_version_beyond_all_numbers_is_refused_with_its_place() {
+    let text = "document: { dsl: '1.0.3', namespace: n, name: n, version: 99999999999999999999.0.0 }\ndo: []\n";
+    let findings = ferrovia_dsl::diagnose(text);
+    let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["FV0205"]);
+}
+
+#[test]
+fn a_wait_beyond_all_durations_is_refused_with_its_place() {
+    let text = "document: { dsl: '1.0.3', namespace: n, name: n, version: 1.0.0 }\ndo: [ { a: { wait: P99999999999999Y } } ]\n";
+    let findings = ferrovia_dsl::diagnose(text);
+    let places: Vec<_> = findings.iter().map(|finding| &*finding.pointer).collect();
+    assert_eq!(places, ["/do/0/a/wait"], "{findings:#?}");
+}

@@ -222,6 +222,63 @@ fn many_keys_are_still_checked_for_duplicates() {
     assert_eq!(refuse(&text)[0].code, "FV0104");
 }
 
+/// Each of these once took, or might take, time or memory out of all proportion.
+#[test]
+fn texts_that_are_all_one_thing_are_answered() {
+    let numbered = |name: &str, count: usize, value: &str| {
+        (0..count)
+            .map(|n| format!("{name}{n}: {value}\n"))
+            .collect::<String>()
+    };
+    let indented = |text: String| text.replace('\n', "\n      ");
+    let head = "document: { dsl: '1.0.3', namespace: n, name: n, version: '1.0.0' }\n";
+    let texts = [
+        numbered("k", 19_000, "1"),
+        numbered("k", 19_000, "1").repeat(2),
+        format!(
+            "{head}do: [ {{ a: {{ set: {{ x: 1 }} }} }} ]\n{}",
+            numbered("k", 9_000, "1")
+        ),
+        format!(
+            "{head}use:\n  functions:\n      {}\ndo:\n{}",
+            indented(numbered("function", 3_000, "{ set: { x: 1 } }")),
+            (0..3_000)
+                .map(|n| format!("  - t{n}: {{ call: fonction{n} }}\n"))
+                .collect::<String>()
+        ),
+        format!(
+            "{head}do:\n{}",
+            (0..4_000)
+                .map(|n| format!("  - task{n}: {{ set: {{ x: 1 }}, then: tusk{n} }}\n"))
+                .collect::<String>()
+        ),
+        format!("{{\"{}\": 1}}", "k".repeat(900_000)),
+        "- ".repeat(500_000),
+        "? ".repeat(500_000),
+        "{a: ".repeat(250_000),
+        ":".repeat(1_000_000),
+        "'".repeat(1_000_001),
+        "\n".repeat(1_000_000),
+        "#\n".repeat(500_000),
+        "...\n".repeat(250_000),
+        "%A b\n".repeat(200_000),
+        "*a ".repeat(300_000),
+        format!("[{}]", ",".repeat(500_000)),
+        format!("a: |\n{}", "  x\n".repeat(250_000)),
+        format!("a: x\n{}  y\n", "\n".repeat(900_000)),
+        format!("[{}]", "9".repeat(1_000_000)),
+        format!("a: 0x{}", "f".repeat(1_000_000)),
+    ];
+    for text in texts {
+        let findings = ferrovia_dsl::diagnose(&text);
+        let shown: String = text.chars().take(60).collect();
+        for finding in findings {
+            let place = finding.span.start as usize..finding.span.end as usize;
+            assert!(text.get(place).is_some(), "{shown}: {finding:#?}");
+        }
+    }
+}
+
 #[test]
 fn an_empty_list_item_is_null() {
     let root = read("- \n- 1\n");

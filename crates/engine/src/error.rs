@@ -6,15 +6,19 @@ use std::sync::Arc;
 use ferrovia_expr::{Object, Value};
 use serde::{Deserialize, Serialize};
 
-/// Where the standard's error types live. Earlier texts use other hosts and paths, which count as equal.
+/// Where the standard's error types live. Earlier texts and other programs use other hosts and paths, which count as equal.
 const TYPE_BASE: &str = "https://open-workflow-specification.org/spec/1.0.0/errors/";
-const TYPE_BASE_ALIASES: [&str; 6] = [
-    TYPE_BASE,
-    "https://serverlessworkflow.io/spec/1.0.0/errors/",
-    "https://serverlessworkflow.io.io/spec/1.0.0/errors/",
-    "https://serverlessworkflow.io/dsl/errors/types/",
-    "https://open-workflow-specification.org/dsl/errors/types/",
-    "https://open-workflow-specification.org/errors/types/",
+const TYPE_HOSTS: [&str; 3] = [
+    "https://open-workflow-specification.org/",
+    "https://serverlessworkflow.io/",
+    "https://serverlessworkflow.io.io/",
+];
+const TYPE_PATHS: [&str; 5] = [
+    "spec/1.0.0/errors/",
+    "1.0.0/errors/",
+    "dsl/errors/types/",
+    "errors/types/",
+    "errors/",
 ];
 
 /// The standard's error types.
@@ -84,11 +88,12 @@ impl ErrorType {
         }
     }
 
-    /// The standard type a URI stands for, on any of the hosts and paths the standard has used.
+    /// The standard type a URI stands for, on any of the hosts and paths the standard has used, or its name alone.
     pub fn from_uri(uri: &str) -> Option<ErrorType> {
-        let name = TYPE_BASE_ALIASES
-            .iter()
-            .find_map(|base| uri.strip_prefix(base))?;
+        let name = match TYPE_HOSTS.iter().find_map(|host| uri.strip_prefix(host)) {
+            Some(path) => TYPE_PATHS.iter().find_map(|base| path.strip_prefix(base))?,
+            None => uri,
+        };
         ErrorType::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
@@ -158,6 +163,9 @@ mod tests {
             "https://serverlessworkflow.io/spec/1.0.0/errors/communication",
             "https://open-workflow-specification.org/dsl/errors/types/communication",
             "https://serverlessworkflow.io/dsl/errors/types/communication",
+            "https://open-workflow-specification.org/1.0.0/errors/communication",
+            "https://serverlessworkflow.io/errors/communication",
+            "communication",
         ] {
             assert!(same_type(&own, uri), "{uri}");
         }

@@ -266,9 +266,10 @@ impl Machine<'_> {
             }
             None => None,
         };
+        // A schema without `as` has nothing to speak of but what the task gives.
         check(
             export.schema.as_ref(),
-            context.as_ref().unwrap_or(&self.run.context),
+            context.as_ref().unwrap_or(&transformed),
             &instance,
             "exported context",
         )?;

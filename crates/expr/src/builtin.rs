@@ -101,6 +101,19 @@ pub(crate) enum Found {
     Literal(Value),
 }
 
+/// Functions that are literals.
+const CONSTANTS: [&str; 7] = [
+    "null",
+    "true",
+    "false",
+    "nan",
+    "infinite",
+    "have_literal_numbers",
+    "have_decnum",
+];
+
+static BUILTINS: &[Native] = &[native_fn("builtins", 0, builtins)];
+
 fn natives() -> impl Iterator<Item = &'static Native> {
     [
         text::FUNCTIONS,
@@ -109,6 +122,7 @@ fn natives() -> impl Iterator<Item = &'static Native> {
         format::FUNCTIONS,
         pattern::FUNCTIONS,
         time::FUNCTIONS,
+        BUILTINS,
     ]
     .into_iter()
     .flatten()
@@ -161,6 +175,19 @@ pub(crate) fn prelude_def(name: &str, arity: usize) -> Option<usize> {
     names
         .find(|(n, a, _)| *a == arity && n == name)
         .map(|(_, _, index)| *index)
+}
+
+/// `name/arity` of all functions.
+fn builtins(machine: &Machine<'_>, _: Value, _: &[Value]) -> Result<Value, Stop> {
+    let own = CONSTANTS
+        .into_iter()
+        .map(|name| (name, 0))
+        .chain(signatures());
+    let own = own.filter(|(name, _)| !name.starts_with('@'));
+    machine.array(
+        own.map(|(name, arity)| format!("{name}/{arity}").into())
+            .collect(),
+    )
 }
 
 /// All functions that an author may name, for hints.

@@ -21,7 +21,6 @@ pub enum ExprErrorKind {
     UnknownFunction,
     UnknownVariable,
     Forbidden,
-    Recursion,
     Nesting,
     Size,
 }

@@ -11,7 +11,7 @@ mod single;
 
 use std::cell::Cell;
 
-pub(crate) use operate::{cannot, raise};
+pub(crate) use operate::{cannot, described, raise};
 
 use crate::builtin::prelude;
 use crate::error::Limit;
@@ -106,7 +106,7 @@ impl<'p> Machine<'p> {
         env: &Env<'_>,
         input: T,
     ) -> Result<Option<T>, Stop> {
-        if !T::TRACKS && node.single {
+        if !T::TRACKS && node.single() {
             return self
                 .one(node, env, input.into_value())
                 .map(|v| Some(T::computed(v)));
@@ -147,31 +147,67 @@ impl<'p> Machine<'p> {
         input: T,
         out: Out<'_, T>,
     ) -> Flow {
-        if !T::TRACKS && node.single {
+        if !T::TRACKS && node.single() {
             return out(T::computed(self.one(node, env, input.into_value())?));
         }
         if let Kind::Identity = node.kind {
             return out(input);
         }
         self.meter.enter()?;
+        // Outputs go through the callbacks of all nodes around; those need stack as well.
+        let mut out = |item| {
+            self.meter.leave_with_output()?;
+            stacker::maybe_grow(STACK_RED_ZONE, STACK_GROWTH, || out(item))
+        };
         let flow = stacker::maybe_grow(STACK_RED_ZONE, STACK_GROWTH, || {
-            self.node(node, env, input, out)
+            self.node(node, env, input, &mut out)
         });
         self.meter.leave();
         flow
     }
 
+    /// Goes on in the last part of a node instead of going deeper, so a definition may call itself
+    /// there as often as its fuel lasts.
     fn node<T: Item>(&self, node: &Node, env: &Env<'_>, input: T, out: Out<'_, T>) -> Flow {
+        let (mut node, mut env, mut input) = (node, env, input);
+        loop {
+            match &node.kind {
+                Kind::Pipe(left, right) if !T::TRACKS && left.single() => {
+                    input = T::computed(self.one(left, env, input.into_value())?);
+                    node = right;
+                }
+                Kind::Comma(left, right) => {
+                    self.eval(left, env, input.clone(), out)?;
+                    node = right;
+                }
+                Kind::If(condition, then, otherwise) if condition.single() => {
+                    let holds = self.one(condition, env, input.value().clone())?;
+                    node = if holds.is_truthy() { then } else { otherwise };
+                }
+                Kind::Call(id, up, args) if args.is_empty() => {
+                    env = env.up(*up);
+                    node = &self.def(*id).body;
+                }
+                _ => return self.branch(node, env, input, out),
+            }
+            self.meter.tick()?;
+            if !T::TRACKS && node.single() {
+                return out(T::computed(self.one(node, env, input.into_value())?));
+            }
+        }
+    }
+
+    fn branch<T: Item>(&self, node: &Node, env: &Env<'_>, input: T, out: Out<'_, T>) -> Flow {
         match &node.kind {
             Kind::Identity => out(input),
             Kind::Field(of, name) => self.eval(of, env, input, &mut |item| {
-                item.may_enter(|| format!("element {}", Value::Str(name.clone())))?;
+                item.may_enter(|| format!("access element {} of", Value::Str(name.clone())))?;
                 let next = self.field(item.value(), name)?;
                 out(item.step(|| Value::Str(name.clone()), next)?)
             }),
             Kind::Index(of, key) => self.eval(key, env, input.value().clone(), &mut |key| {
                 self.eval(of, env, input.clone(), &mut |item| {
-                    item.may_enter(|| format!("element {key}"))?;
+                    item.may_enter(|| format!("access element {key} of"))?;
                     let next = self.index(item.value(), &key)?;
                     out(item.step(|| key.clone(), next)?)
                 })
@@ -183,10 +219,6 @@ impl<'p> Machine<'p> {
             Kind::Pipe(left, right) => self.eval(left, env, input, &mut |item| {
                 self.eval(right, env, item, out)
             }),
-            Kind::Comma(left, right) => {
-                self.eval(left, env, input.clone(), out)?;
-                self.eval(right, env, input, out)
-            }
             Kind::Alternative(left, right) => self.alternative(left, right, env, input, out),
             Kind::If(condition, then, otherwise) => {
                 self.eval(condition, env, input.value().clone(), &mut |condition| {
@@ -300,12 +332,9 @@ impl<'p> Machine<'p> {
         self.bounds(from, env, input.value(), &mut |from| {
             self.bounds(to, env, input.value(), &mut |to| {
                 self.eval(of, env, input.clone(), &mut |item| {
-                    item.may_enter(|| "a slice".to_owned())?;
+                    item.may_enter(|| format!("access element {} of", bounds(&from, &to)))?;
                     let next = self.slice(item.value(), &from, &to)?;
-                    out(item.step(
-                        || crate::value!({"start": from.clone(), "end": to.clone()}),
-                        next,
-                    )?)
+                    out(item.step(|| bounds(&from, &to), next)?)
                 })
             })
         })
@@ -325,7 +354,7 @@ impl<'p> Machine<'p> {
     }
 
     fn each<T: Item>(&self, item: T, out: Out<'_, T>) -> Flow {
-        item.may_enter(|| "an element of it".to_owned())?;
+        item.may_enter(|| "iterate through".to_owned())?;
         match item.value().clone() {
             Value::Array(items) => items.iter().enumerate().try_for_each(|(i, value)| {
                 self.meter.tick()?;
@@ -342,7 +371,7 @@ impl<'p> Machine<'p> {
         }
     }
 
-    /// `left // right`: the true outputs of `left`, or else all of `right`. Errors of `left` are silent.
+    /// `left // right`: the true outputs of `left`, or else all of `right`.
     fn alternative<T: Item>(
         &self,
         left: &Node,
@@ -352,20 +381,17 @@ impl<'p> Machine<'p> {
         out: Out<'_, T>,
     ) -> Flow {
         let mut any = false;
-        let mut aside = None;
-        let flow = self.eval(left, env, input.clone(), &mut |item| {
+        self.eval(left, env, input.clone(), &mut |item| {
             if !item.value().is_truthy() {
                 return Ok(());
             }
             any = true;
-            out(item).map_err(|stop| put_aside(&mut aside, stop))
-        });
-        match (aside, flow) {
-            (Some(stop), _) => Err(stop),
-            (None, Ok(()) | Err(Stop::Raised(_))) if any => Ok(()),
-            (None, Ok(()) | Err(Stop::Raised(_))) => self.eval(right, env, input, out),
-            (None, flow) => flow,
+            out(item)
+        })?;
+        if any {
+            return Ok(());
         }
+        self.eval(right, env, input, out)
     }
 
     /// An error that the consumer of an output raises is not the body's, so it is not caught.
@@ -422,7 +448,7 @@ impl<'p> Machine<'p> {
         input: Value,
         out: Out<'_, T>,
     ) -> Flow {
-        if right.single {
+        if right.single() {
             // Nobody else needs the input then, so it can change in place.
             let right = self.one(right, env, input.clone())?;
             return out(T::computed(self.updated(
@@ -440,7 +466,7 @@ impl<'p> Machine<'p> {
         })
     }
 
-    fn updated(
+    pub(crate) fn updated(
         &self,
         (update, path, right): (Update, &Node, &Value),
         env: &Env<'_>,
@@ -466,6 +492,14 @@ impl<'p> Machine<'p> {
     ) -> Result<Value, Stop> {
         let mut deleted = Vec::new();
         for path in self.paths(path, env, input.clone())? {
+            // What is not there must not come to be only to be deleted.
+            if self.get_path(&input, &path)?.is_null() && !change.single() {
+                match self.first(change, env, Value::Null)? {
+                    Some(new) => input = self.set_path(input, &path, &new)?,
+                    None => deleted.push(path),
+                }
+                continue;
+            }
             input = self.update_path(input, &path, &mut |old| {
                 Ok(self.first(change, env, old)?.unwrap_or_else(|| {
                     deleted.push(path.clone());
@@ -475,6 +509,11 @@ impl<'p> Machine<'p> {
         }
         self.delete_paths(input, deleted)
     }
+}
+
+/// A slice as the element of a path.
+fn bounds(from: &Value, to: &Value) -> Value {
+    crate::value!({"start": from.clone(), "end": to.clone()})
 }
 
 fn put_aside(aside: &mut Option<Stop>, stop: Stop) -> Stop {

@@ -14,6 +14,8 @@ pub(crate) const MEMORY_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub(crate) const OUTPUTS_MAX: usize = 10_000;
 /// Calls and generators inside each other while evaluating.
 pub(crate) const EVALUATION_DEPTH_MAX: u32 = 4_000;
+/// Depth from which outputs cost something.
+const FAR_INSIDE: u32 = 256;
 /// Values in one result, counting shared ones as often as they would be written.
 pub(crate) const RESULT_VALUES_MAX: u64 = 1_000_000;
 /// Bytes of text that cost one step.
@@ -82,6 +84,16 @@ impl Meter {
             return Err(Stop::Limit(Limit::Depth));
         }
         self.depth.set(depth);
+        Ok(())
+    }
+
+    /// An output passes one node on its way out. That costs something only far inside, where it
+    /// passes many: otherwise the steps of the nodes pay for it.
+    #[inline]
+    pub(crate) fn leave_with_output(&self) -> Result<(), Stop> {
+        if self.depth.get() > FAR_INSIDE {
+            return self.steps(3);
+        }
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! give exactly one output, and nothing of text or evaluation.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::Value;
 use crate::builtin::{Control, Native};
@@ -12,8 +13,8 @@ pub(crate) const TREE_DEPTH_MAX: u16 = 1_000;
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) kind: Kind,
-    /// Exactly one output or an error, found without searching.
-    pub(crate) single: bool,
+    /// See [`Node::single`]. Settled by [`settle`] once all definitions are known.
+    single: AtomicBool,
     pub(crate) depth: u16,
 }
 
@@ -131,6 +132,8 @@ pub(crate) enum Kind {
     Break(usize),
     Array(Option<Box<Node>>),
     Object(Vec<(Node, Node)>),
+    /// As the value of an entry: the input's member of that entry's key.
+    SameMember,
     Text(&'static Native, Vec<Part>),
     Update(Update, Box<Node>, Box<Node>),
     Modify(Box<Node>, Box<Node>),
@@ -142,13 +145,13 @@ pub(crate) enum Kind {
 impl Node {
     pub(crate) fn new(kind: Kind) -> Node {
         let mut below = 0;
-        let mut single = true;
-        each_child(&kind, &mut |child| {
+        let mut single = may_be_single(&kind, &|_| false);
+        each_child(&kind, &mut |child, counts| {
             below = below.max(child.depth);
-            single &= child.single;
+            single &= !counts || child.single();
         });
         Node {
-            single: single && may_be_single(&kind),
+            single: AtomicBool::new(single),
             depth: below.saturating_add(1),
             kind,
         }
@@ -157,12 +160,62 @@ impl Node {
     pub(crate) fn literal(value: impl Into<Value>) -> Node {
         Node::new(Kind::Literal(value.into()))
     }
+
+    /// Exactly one output or an error, found without searching.
+    #[inline]
+    pub(crate) fn single(&self) -> bool {
+        self.single.load(Ordering::Relaxed)
+    }
+
+    /// Finds again which nodes are single, now that it is known which definitions are.
+    fn mark(&self, is_single: &dyn Fn(DefId) -> bool) -> bool {
+        let mut single = may_be_single(&self.kind, is_single);
+        each_child(&self.kind, &mut |child, counts| {
+            let child = child.mark(is_single);
+            single &= !counts || child;
+        });
+        self.single.store(single, Ordering::Relaxed);
+        single
+    }
 }
 
-/// Given that all children are single.
-fn may_be_single(kind: &Kind) -> bool {
+/// Finds which definitions give exactly one output. A definition that calls itself does if it does
+/// whenever the inner call does, so all are taken for single until one proves not to be.
+pub(crate) fn settle(defs: &[Def], main: Option<&Node>, prelude: &[Def]) {
+    /// Rounds after which definitions that call each other in a circle count as not single.
+    const ROUNDS_MAX: usize = 8;
+    let mut single = vec![true; defs.len()];
+    for round in 0.. {
+        let mut stable = true;
+        for (at, def) in defs.iter().enumerate() {
+            let known = |id: DefId| match id {
+                DefId::Own(index) => single[index],
+                DefId::Prelude(index) => match prelude.get(index) {
+                    Some(def) => def.body.single(),
+                    None => single[index],
+                },
+            };
+            let now = def.body.mark(&known) && round < ROUNDS_MAX;
+            stable &= now == single[at];
+            single[at] &= now;
+        }
+        if stable {
+            break;
+        }
+    }
+    if let Some(main) = main {
+        main.mark(&|id| match id {
+            DefId::Own(index) => single[index],
+            DefId::Prelude(index) => prelude[index].body.single(),
+        });
+    }
+}
+
+/// Given that all children that count are single.
+fn may_be_single(kind: &Kind, is_single: &dyn Fn(DefId) -> bool) -> bool {
     match kind {
         Kind::Identity
+        | Kind::SameMember
         | Kind::Literal(_)
         | Kind::Global(_)
         | Kind::Local(_)
@@ -179,33 +232,35 @@ fn may_be_single(kind: &Kind) -> bool {
         | Kind::If(..)
         | Kind::Object(_)
         | Kind::Text(..)
-        | Kind::Native(..) => true,
-        Kind::Array(_) => true,
+        | Kind::Native(..)
+        | Kind::Array(_)
+        | Kind::Reduce(..)
+        | Kind::Update(..)
+        | Kind::Modify(..) => true,
         Kind::Try(_, handler) => handler.is_some(),
+        Kind::Bind(binding, _) => binding.patterns.len() == 1,
+        Kind::Call(id, _, _) => is_single(*id),
         Kind::Control(control, _) => control.is_single(),
         Kind::Filter(_)
         | Kind::Each(_)
         | Kind::Comma(..)
-        | Kind::Reduce(..)
         | Kind::Foreach(..)
-        | Kind::Bind(..)
         | Kind::Label(_)
-        | Kind::Break(_)
-        | Kind::Update(..)
-        | Kind::Modify(..)
-        | Kind::Call(..) => false,
+        | Kind::Break(_) => false,
     }
 }
 
-fn each_child(kind: &Kind, see: &mut dyn FnMut(&Node)) {
+/// Shows each child, and whether its outputs multiply those of the node.
+fn each_child(kind: &Kind, see: &mut dyn FnMut(&Node, bool)) {
     match kind {
         Kind::Identity
+        | Kind::SameMember
         | Kind::Literal(_)
         | Kind::Global(_)
         | Kind::Local(_)
         | Kind::Filter(_)
         | Kind::Break(_) => {}
-        Kind::Field(of, _) | Kind::Each(of) | Kind::Negate(of) | Kind::Label(of) => see(of),
+        Kind::Field(of, _) | Kind::Each(of) | Kind::Negate(of) | Kind::Label(of) => see(of, true),
         Kind::Index(a, b)
         | Kind::Pipe(a, b)
         | Kind::Comma(a, b)
@@ -213,76 +268,67 @@ fn each_child(kind: &Kind, see: &mut dyn FnMut(&Node)) {
         | Kind::Compare(_, a, b)
         | Kind::And(a, b)
         | Kind::Or(a, b)
-        | Kind::Alternative(a, b)
-        | Kind::Update(_, a, b)
-        | Kind::Modify(a, b) => [a, b].into_iter().for_each(|n| see(n)),
-        Kind::Slice(of, from, to) => {
-            see(of);
-            from.iter().chain(to).for_each(|n| see(n));
+        | Kind::Alternative(a, b) => [a, b].into_iter().for_each(|n| see(n, true)),
+        Kind::Update(_, path, right) => {
+            see(path, false);
+            see(right, true);
         }
-        Kind::If(a, b, c) => [a, b, c].into_iter().for_each(|n| see(n)),
+        Kind::Modify(path, change) => [path, change].into_iter().for_each(|n| see(n, false)),
+        Kind::Slice(of, from, to) => {
+            see(of, true);
+            from.iter().chain(to).for_each(|n| see(n, true));
+        }
+        Kind::If(a, b, c) => [a, b, c].into_iter().for_each(|n| see(n, true)),
         Kind::Try(body, handler) => {
-            see(body);
-            handler.iter().for_each(|n| see(n));
+            see(body, true);
+            handler.iter().for_each(|n| see(n, true));
         }
         Kind::Reduce(binding, init, update) => {
-            each_in_binding(binding, see);
-            see(init);
-            see(update);
+            each_in_binding(binding, &mut |n, _| see(n, false));
+            see(init, true);
+            see(update, false);
         }
         Kind::Foreach(binding, init, update, extract) => {
             each_in_binding(binding, see);
-            see(init);
-            see(update);
-            extract.iter().for_each(|n| see(n));
+            see(init, true);
+            see(update, true);
+            extract.iter().for_each(|n| see(n, true));
         }
         Kind::Bind(binding, body) => {
             each_in_binding(binding, see);
-            see(body);
+            see(body, true);
         }
-        // An array collects whatever its content gives, so that does not count for `single`.
-        Kind::Array(content) => content.iter().for_each(|n| {
-            see(&Node {
-                kind: Kind::Identity,
-                single: true,
-                depth: n.depth,
-            });
-        }),
+        Kind::Array(content) => content.iter().for_each(|n| see(n, false)),
         Kind::Object(entries) => entries.iter().for_each(|(k, v)| {
-            see(k);
-            see(v);
+            see(k, true);
+            see(v, true);
         }),
         Kind::Text(_, parts) => parts.iter().for_each(|part| {
             if let Part::Node(node) = part {
-                see(node);
+                see(node, true);
             }
         }),
-        Kind::Call(_, _, args) | Kind::Native(_, args) => args.iter().for_each(see),
-        Kind::Control(control, args) => args.iter().for_each(|n| {
-            let single = n.single || control.collects();
-            see(&Node {
-                kind: Kind::Identity,
-                single,
-                depth: n.depth,
-            });
-        }),
+        Kind::Call(_, _, args) | Kind::Native(_, args) => args.iter().for_each(|n| see(n, true)),
+        Kind::Control(control, args) => {
+            args.iter().for_each(|n| see(n, !control.collects()));
+        }
     }
 }
 
-fn each_in_binding(binding: &Binding, see: &mut dyn FnMut(&Node)) {
-    see(&binding.source);
+fn each_in_binding(binding: &Binding, see: &mut dyn FnMut(&Node, bool)) {
+    see(&binding.source, true);
     binding
         .patterns
         .iter()
         .for_each(|p| each_in_pattern(p, see));
 }
 
-fn each_in_pattern(pattern: &Pattern, see: &mut dyn FnMut(&Node)) {
+fn each_in_pattern(pattern: &Pattern, see: &mut dyn FnMut(&Node, bool)) {
     match pattern {
         Pattern::Variable(_) => {}
         Pattern::Array(items) => items.iter().for_each(|p| each_in_pattern(p, see)),
         Pattern::Object(entries) => entries.iter().for_each(|entry| {
-            see(&entry.key);
+            see(&entry.key, true);
             entry.pattern.iter().for_each(|p| each_in_pattern(p, see));
         }),
     }

@@ -86,6 +86,11 @@ fn arrays_and_objects() {
 fn numbers_and_dates() {
     check(include_str!("jq/numbers.txt"));
 }
+/// Every line was also evaluated by jq 1.8, with the same outputs.
+#[test]
+fn outputs_are_those_of_jq() {
+    check(include_str!("jq/compatible.txt"));
+}
 #[test]
 fn findings_name_kind_and_reason() {
     check(include_str!("jq/findings.txt"));

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use ferrovia_connect::egress::Rule;
 
 /// Runs agentic workflows: a deterministic workflow is the track, AI agents are the trains.
 #[derive(Parser)]
-#[command(name = "ferrovia", version, propagate_version = true)]
+#[command(name = "ferrovia", version, propagate_version = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -22,11 +23,41 @@ pub(crate) enum Command {
     /// Run a workflow definition in this process, and print its output
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
+    /// Keep workflows running: durable runs, started over HTTP, by events and by schedules
+    #[command(after_help = crate::serve::EXAMPLES)]
+    Serve(Box<crate::serve::ServeArgs>),
+    /// Print the page about the code of a finding or an error, such as FV0301
+    Explain(ExplainArgs),
     /// Print the JSON Schema of workflow definitions, for editors
+    #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,
     /// Print the versions of the program, the language and the engine
-    Version,
+    #[command(after_help = VERSION_EXAMPLES)]
+    Version(VersionArgs),
+    /// Print what a shell needs to complete command lines
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
 }
+
+const EXAMPLES: &str = "Examples:
+  ferrovia check order.yaml
+  ferrovia run order.yaml --input '{\"orderId\": 7}' --trace
+
+`ferrovia help COMMAND` has examples for each command.";
+
+const SCHEMA_EXAMPLES: &str = "Examples:
+  ferrovia schema > workflow.schema.json
+  Then, as the first line of a definition, for editors with the YAML language server:
+  # yaml-language-server: $schema=workflow.schema.json";
+
+const VERSION_EXAMPLES: &str = "Examples:
+  ferrovia version
+  ferrovia version --output json";
+
+const COMPLETIONS_EXAMPLES: &str = "Examples:
+  source <(ferrovia completions bash)
+  ferrovia completions zsh > ~/.zfunc/_ferrovia
+  ferrovia completions fish > ~/.config/fish/completions/ferrovia.fish";
 
 const CHECK_EXAMPLES: &str = "Examples:
   ferrovia check order.yaml
@@ -46,7 +77,8 @@ Files:
   --events   [{\"after_ms\": 100, \"event\": {\"id\": \"1\", \"source\": \"/me\", \"type\": \"com.example.paid\", \"data\": {}}}]
   --secrets  {\"apiKey\": \"…\"}
 
-Exit codes: 0 completed, 2 definition or usage refused, 3 faulted, 4 cancelled, 5 still waiting";
+Exit codes: 0 completed, 1 the result could not be written, 2 definition or usage refused, 3 faulted, 4 cancelled,
+5 still waiting";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
@@ -68,11 +100,32 @@ pub(crate) struct CheckArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct ExplainArgs {
+    /// The code, as in `error[FV0301]`
+    #[arg(value_name = "CODE")]
+    pub(crate) code: String,
+}
+
+#[derive(Args)]
+pub(crate) struct VersionArgs {
+    /// How the versions are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+#[derive(Args)]
+pub(crate) struct CompletionsArgs {
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Args)]
 pub(crate) struct RunArgs {
-    /// The workflow definition (YAML or JSON); others in its directory are found by namespace, name and version
+    /// The workflow definition (YAML or JSON), `-` for standard input; others in its directory are found by namespace,
+    /// name and version
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// The input: JSON, `@FILE`, or `-` for standard input
+    /// The input: JSON, `@FILE` (JSON, or YAML by its name), or `-` for JSON on standard input; `{}` unless given
     #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
     pub(crate) input: Option<String>,
     /// Events that arrive while the workflow runs

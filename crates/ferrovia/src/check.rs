@@ -7,6 +7,7 @@ use crate::args::{CheckArgs, Output};
 use crate::document::{Document, Refused, show};
 use crate::exit::Exit;
 use crate::links::Reach;
+use crate::out;
 
 /// Checks definitions and shows what is wrong with them.
 pub(crate) async fn check(args: CheckArgs) -> Exit {
@@ -14,18 +15,17 @@ pub(crate) async fn check(args: CheckArgs) -> Exit {
     for file in &args.files {
         results.push(check_file(file, &args).await);
     }
-    let refused = results.iter().any(|result| result.is_refused());
-    match args.output {
-        Output::Text => results.iter().for_each(Checked::print),
-        Output::Json => {
-            let files: Vec<Value> = results.iter().map(Checked::to_value).collect();
-            anstream::println!("{}", Value::from(files).to_json_pretty());
-        }
-    }
-    if refused {
+    let exit = if results.iter().any(Checked::is_refused) {
         Exit::Refused
     } else {
         Exit::Completed
+    };
+    match args.output {
+        Output::Text => results.iter().fold(exit, |exit, result| result.print(exit)),
+        Output::Json => {
+            let files: Vec<Value> = results.iter().map(Checked::to_value).collect();
+            out::result(&Value::from(files).to_json_pretty(), exit)
+        }
     }
 }
 
@@ -61,16 +61,19 @@ impl Checked {
         matches!(self, Checked::Refused(_))
     }
 
-    fn print(&self) {
+    fn print(&self, exit: Exit) -> Exit {
         match self {
-            Checked::Refused(refused) => refused.explain(),
+            Checked::Refused(refused) => {
+                refused.explain();
+                exit
+            }
             Checked::Sound {
                 name,
                 text,
                 warnings,
             } => {
                 show(warnings, name, text);
-                anstream::println!("{name}: ok");
+                out::result(&format!("{name}: ok"), exit)
             }
         }
     }

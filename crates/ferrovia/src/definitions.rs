@@ -9,12 +9,14 @@ use ferrovia_runtime::Definitions;
 
 use crate::document::{Document, Refused};
 use crate::links::Reach;
+use crate::read::Source;
 
 /// Files of a directory that are looked at.
 const FILES_MAX: usize = 1_000;
 
 /// The plan itself and, transitively, every workflow that it can start. A definition that does not exist is not
-/// missed here: reaching it is an error of the run.
+/// missed here: reaching it is an error of the run. One that exists twice is refused, for nobody could tell which of
+/// the two will run; but the file that was named on the command line goes before copies of it.
 pub(crate) async fn collect(
     plan: &Arc<Plan>,
     directory: &Path,
@@ -26,7 +28,9 @@ pub(crate) async fn collect(
     if wanted.is_empty() {
         return Ok(definitions);
     }
+    let own = &plan.identity;
     let mut beside = index(directory);
+    let mut files: HashMap<String, String> = HashMap::new();
     while let Some((namespace, name, version)) = wanted.pop() {
         let Some(candidates) = beside.get_mut(&(namespace.to_string(), name.to_string())) else {
             continue;
@@ -40,10 +44,25 @@ pub(crate) async fn collect(
                 candidates.push(candidate);
                 continue;
             }
+            let is_own = (&*own.namespace, &*own.name) == (&*namespace, &*name)
+                && candidate.version.as_ref() == Some(&own.version);
+            if is_own {
+                continue;
+            }
             let (document, findings) = Document::read(&candidate.path)?;
             let ready = document.compile(reach, findings).await?;
+            let identity = ready.plan.identity.to_string();
             if definitions.add(ready.plan.clone()) {
+                files.insert(identity, document.name);
                 wanted.extend(started_by(&ready.plan));
+            } else {
+                let first = files.get(&identity).map_or("another file", String::as_str);
+                return Err(Refused::File {
+                    reason: format!(
+                        "{identity} is already defined in {first}; give one of them another version or name"
+                    ),
+                    name: document.name,
+                });
             }
         }
     }
@@ -88,7 +107,8 @@ fn index(directory: &Path) -> HashMap<(String, String), Vec<Candidate>> {
         )
     });
     for path in definitions.take(FILES_MAX) {
-        let Some(root) = std::fs::read_to_string(&path)
+        let text = Source::File(&path).text(ferrovia_dsl::source::TEXT_BYTES_MAX as u64);
+        let Some(root) = text
             .ok()
             .and_then(|text| ferrovia_dsl::source::parse(&text).ok())
         else {

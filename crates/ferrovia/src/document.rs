@@ -3,12 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ferrovia_dsl::compile::{Compiled, Options, SecretsInData, compile};
-use ferrovia_dsl::diagnostic::{Diagnostic, Style, render};
+use ferrovia_dsl::compile::{Compiled, Links, Options, SecretsInData, compile};
+use ferrovia_dsl::diagnostic::{Diagnostic, Style, in_order, render, to_json};
 use ferrovia_dsl::plan::Plan;
 use ferrovia_dsl::source::Node;
+use ferrovia_expr::Value;
 
 use crate::links::Reach;
+use crate::out;
+use crate::read::Source;
+
+/// How much of a file is read at all: enough to tell how far a definition is beyond its limit.
+const DEFINITION_READ_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// A definition as it was read.
 pub(crate) struct Document {
@@ -34,23 +40,25 @@ pub(crate) enum Refused {
 pub(crate) struct Ready {
     pub(crate) plan: Arc<Plan>,
     pub(crate) warnings: Vec<Diagnostic>,
+    /// What it was compiled from besides its text.
+    pub(crate) links: Links,
 }
 
 impl Document {
     /// Reads a file, or standard input for `-`, and checks its structure.
     pub(crate) fn read(path: &Path) -> Result<(Document, Vec<Diagnostic>), Refused> {
-        let (name, text) = if path == Path::new("-") {
-            (
-                "<stdin>".to_owned(),
-                std::io::read_to_string(std::io::stdin()),
-            )
+        let source = if path == Path::new("-") {
+            Source::StandardInput
         } else {
-            (path.display().to_string(), read_text(path))
+            Source::File(path)
         };
-        let text = text.map_err(|error| Refused::File {
-            name: name.clone(),
-            reason: error.to_string(),
-        })?;
+        let name = source.name();
+        let text = source
+            .text(DEFINITION_READ_BYTES_MAX)
+            .map_err(|reason| Refused::File {
+                name: name.clone(),
+                reason,
+            })?;
         let directory = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
@@ -99,14 +107,15 @@ impl Document {
         };
         match compile(&self.text, &self.root, &links, Options { secrets_in_data }) {
             Ok(Compiled { plan, warnings }) => {
-                let warnings = structural.into_iter().chain(warnings).collect();
+                let warnings = in_order(structural.into_iter().chain(warnings).collect());
                 Ok(Ready {
                     plan: Arc::new(plan),
                     warnings,
+                    links,
                 })
             }
             Err(findings) => {
-                let findings = structural.into_iter().chain(findings).collect();
+                let findings = in_order(structural.into_iter().chain(findings).collect());
                 Err(Refused::Findings {
                     name: self.name.clone(),
                     text: self.text.clone(),
@@ -117,16 +126,31 @@ impl Document {
     }
 }
 
-fn read_text(path: &Path) -> std::io::Result<String> {
-    let bytes = std::fs::read(path)?;
-    String::from_utf8(bytes).map_err(|_| std::io::Error::other("the file is not UTF-8 text"))
-}
-
 impl Refused {
+    /// The first thing that is wrong, in one line.
+    pub(crate) fn summary(&self) -> String {
+        match self {
+            Refused::File { name, reason } => format!("{name}: {reason}"),
+            Refused::Findings { name, findings, .. } => {
+                let first = findings.iter().find(|finding| finding.is_error());
+                let message = first.map_or("refused", |finding| &finding.message);
+                format!("{name}: {message}")
+            }
+        }
+    }
+
+    /// All findings; none for a file that cannot be read.
+    pub(crate) fn findings(&self) -> Value {
+        match self {
+            Refused::File { .. } => Vec::<Value>::new().into(),
+            Refused::Findings { text, findings, .. } => to_json(findings, text),
+        }
+    }
+
     /// Says on standard error what is wrong.
     pub(crate) fn explain(&self) {
         match self {
-            Refused::File { name, reason } => anstream::eprintln!("error: {name}: {reason}"),
+            Refused::File { name, reason } => out::note(format_args!("error: {name}: {reason}")),
             Refused::Findings {
                 name,
                 text,
@@ -139,7 +163,6 @@ impl Refused {
 /// Prints findings on standard error.
 pub(crate) fn show(findings: &[Diagnostic], name: &str, text: &str) {
     if !findings.is_empty() {
-        // Colours are taken out again where standard error is no terminal.
-        anstream::eprint!("{}", render(findings, name, text, Style::Color));
+        out::raw(render(findings, name, text, Style::Color));
     }
 }

@@ -2,15 +2,19 @@
 
 mod args;
 mod check;
+mod commands;
 mod definitions;
 mod document;
 mod exit;
+mod explain;
 mod links;
+mod out;
 mod progress;
+mod read;
 mod result;
 mod run;
-
-use clap::Parser;
+mod serve;
+mod trace;
 
 use args::{Cli, Command};
 use exit::Exit;
@@ -19,7 +23,10 @@ use exit::Exit;
 const THREAD_STACK_BYTES: usize = 8 * 1024 * 1024;
 
 fn main() -> std::process::ExitCode {
-    let cli = Cli::parse();
+    let cli = match commands::parse() {
+        Ok(cli) => cli,
+        Err(exit) => return exit.into(),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_stack_size(THREAD_STACK_BYTES)
         .enable_all()
@@ -31,7 +38,9 @@ fn main() -> std::process::ExitCode {
             exit.unwrap_or(Exit::Internal)
         }
         Err(error) => {
-            anstream::eprintln!("error: the async runtime cannot be started: {error}");
+            out::note(format_args!(
+                "error: the async runtime cannot be started: {error}"
+            ));
             Exit::Internal
         }
     };
@@ -42,15 +51,13 @@ async fn dispatch(cli: Cli) -> Exit {
     match cli.command {
         Command::Check(args) => check::check(args).await,
         Command::Run(args) => run::run(args).await,
-        Command::Schema => {
-            anstream::println!("{}", ferrovia_dsl::shape::json_schema().to_json_pretty());
-            Exit::Completed
-        }
-        Command::Version => {
-            anstream::println!("ferrovia {}", env!("CARGO_PKG_VERSION"));
-            anstream::println!("workflow language: Open Workflow Specification DSL 1.0.3");
-            anstream::println!("engine semantics: {}", ferrovia_dsl::plan::SEMANTICS);
-            Exit::Completed
-        }
+        Command::Serve(args) => serve::serve(args).await,
+        Command::Explain(args) => explain::explain(&args),
+        Command::Schema => out::result(
+            &ferrovia_dsl::shape::json_schema().to_json_pretty(),
+            Exit::Completed,
+        ),
+        Command::Version(args) => commands::version(args.output),
+        Command::Completions(args) => commands::completions(args.shell),
     }
 }

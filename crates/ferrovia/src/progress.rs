@@ -1,213 +1,361 @@
-//! Runs as they go, on standard error: a line per task, or with `--trace` everything and why.
+//! Runs as they go, for a person at a terminal: a line for each task that ends, and below, while it lasts, what is
+//! under way. Owns the bottom line of the terminal; refuses to know values.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use ferrovia_dsl::plan::{Flow, Kind, Plan, TaskId};
+use ferrovia_dsl::plan::{Kind, Plan, TaskId};
 use ferrovia_engine::{TraceEntry, TraceEvent};
-use ferrovia_runtime::Observer;
+use ferrovia_runtime::{Observed, Observer};
+
+use crate::out::{self, harmless};
 
 /// Lines after which progress falls silent: a loop of a million rounds is no news.
 const LINES_MAX: usize = 1_000;
-/// How much of a value a trace line shows.
-const VALUE_CHARS_MAX: usize = 120;
+/// How often the bottom line is drawn anew.
+const TICK: Duration = Duration::from_millis(200);
+/// What takes less time than this is not worth a mention at the bottom.
+const NOTEWORTHY: Duration = Duration::from_millis(300);
+/// Columns where the terminal does not say how wide it is.
+const COLUMNS: usize = 80;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const SOFT: Style = Style::new().dimmed();
 const NOTE: Style = AnsiColor::Cyan.on_default();
+/// Back to the first column, and nothing on the line.
+const CLEAR: &str = "\r\x1b[2K";
 
-/// One line for each task that ends.
-#[derive(Default)]
+/// Draws progress until it is dropped.
 pub(crate) struct Progress {
-    started: HashMap<(u32, TaskId), i64>,
-    lines: usize,
+    screen: Arc<Mutex<Screen>>,
+    /// Dropped first, which ends the thread below.
+    stop: Option<Sender<()>>,
+    ticker: Option<JoinHandle<()>>,
 }
 
-impl Observer for Progress {
-    fn observe(&mut self, plan: &Plan, depth: u32, entries: &[TraceEntry]) {
-        for entry in entries {
-            let Some(task) = entry.task else { continue };
-            match &entry.event {
-                TraceEvent::TaskStarted { .. } => {
-                    self.started.insert((depth, task), entry.at_ms);
-                }
-                TraceEvent::TaskCompleted { .. } => {
-                    self.line(plan, depth, task, entry, GOOD, "✓", "")
-                }
-                TraceEvent::TaskSkipped => {
-                    self.line(plan, depth, task, entry, SOFT, "-", " skipped")
-                }
-                TraceEvent::TaskFaulted { error } => {
-                    let what = format!(" {} ({})", error.title, error.status);
-                    self.line(plan, depth, task, entry, BAD, "✗", &what);
-                }
-                TraceEvent::RetryPlanned {
-                    attempt, delay_ms, ..
-                } => {
-                    let what = format!(" retry {attempt} in {delay_ms} ms");
-                    self.line(plan, depth, task, entry, NOTE, "↻", &what);
-                }
-                _ => {}
+impl Progress {
+    pub(crate) fn start() -> Progress {
+        let screen = Arc::new(Mutex::new(Screen::default()));
+        let (stop, stopped) = mpsc::channel();
+        let ticking = screen.clone();
+        let ticker = std::thread::spawn(move || {
+            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                lock(&ticking).draw_bottom();
             }
+        });
+        Progress {
+            screen,
+            stop: Some(stop),
+            ticker: Some(ticker),
         }
     }
 }
 
-impl Progress {
-    #[expect(clippy::too_many_arguments, reason = "the parts of one line")]
-    fn line(
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(ticker) = self.ticker.take() {
+            // It cannot fail but by a panic, which has been reported.
+            let _ = ticker.join();
+        }
+        lock(&self.screen).clear_bottom();
+    }
+}
+
+impl Observer for Progress {
+    fn observe(&mut self, run: Observed<'_>, entries: &[TraceEntry]) {
+        let mut screen = lock(&self.screen);
+        for entry in entries {
+            screen.take(run, entry);
+        }
+    }
+}
+
+/// A panic while drawing must not take the run with it.
+fn lock(screen: &Mutex<Screen>) -> MutexGuard<'_, Screen> {
+    screen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A task under way.
+struct Active {
+    name: String,
+    pointer: Arc<str>,
+    depth: u32,
+    starts_run: bool,
+    started_ms: i64,
+    since: Instant,
+}
+
+#[derive(Default)]
+struct Screen {
+    lines: usize,
+    /// Whether the bottom line shows something.
+    drawn: bool,
+    begun_ms: Option<i64>,
+    /// By the order in which they started.
+    active: BTreeMap<u64, Active>,
+    places: HashMap<(u64, TaskId), u64>,
+    next: u64,
+}
+
+impl Screen {
+    fn take(&mut self, run: Observed<'_>, entry: &TraceEntry) {
+        self.begun_ms.get_or_insert(entry.at_ms);
+        let Some(task) = entry.task else {
+            return self.take_run(run, entry);
+        };
+        match &entry.event {
+            TraceEvent::TaskStarted { .. } => self.begin(run, task, entry.at_ms),
+            TraceEvent::TaskCompleted { .. } => self.end(run, task, entry, GOOD, "✓", ""),
+            TraceEvent::TaskSkipped => self.end(run, task, entry, SOFT, "-", " skipped"),
+            TraceEvent::TaskFaulted { error } => {
+                let what = format!(" {} ({})", error.title, error.status);
+                self.end(run, task, entry, BAD, "✗", &what);
+            }
+            TraceEvent::BranchLost => self.end(run, task, entry, SOFT, "-", " dropped"),
+            TraceEvent::RetryPlanned {
+                attempt, delay_ms, ..
+            } => {
+                self.forget_below(run.number, &run.plan[task].pointer);
+                let delay = elapsed(*delay_ms as i64);
+                let what = format!(" retry {attempt} in {delay}");
+                self.line(run, task, NOTE, "↻", &what, "");
+            }
+            _ => {}
+        }
+    }
+
+    fn take_run(&mut self, run: Observed<'_>, entry: &TraceEntry) {
+        let ended = matches!(
+            entry.event,
+            TraceEvent::RunCompleted { .. }
+                | TraceEvent::RunFaulted { .. }
+                | TraceEvent::RunCancelled { .. }
+        );
+        if ended {
+            self.forget_below(run.number, "");
+        }
+        if let (TraceEvent::RunCompleted { .. }, 0) = (&entry.event, run.depth) {
+            let took = elapsed(entry.at_ms - self.begun_ms.unwrap_or(entry.at_ms));
+            let identity = &run.plan.identity;
+            self.print(&format!(
+                "{GOOD}✓{GOOD:#} {identity} completed {SOFT}{took}{SOFT:#}"
+            ));
+        }
+    }
+
+    fn begin(&mut self, run: Observed<'_>, task: TaskId, at_ms: i64) {
+        let definition = &run.plan[task];
+        let number = self.next;
+        self.next += 1;
+        let active = Active {
+            name: harmless(&definition.name),
+            pointer: definition.pointer.clone(),
+            depth: run.depth,
+            starts_run: matches!(definition.kind, Kind::RunWorkflow(_)),
+            started_ms: at_ms,
+            since: Instant::now(),
+        };
+        self.active.insert(number, active);
+        if let Some(before) = self.places.insert((run.number, task), number) {
+            self.active.remove(&before);
+        }
+    }
+
+    fn end(
         &mut self,
-        plan: &Plan,
-        depth: u32,
+        run: Observed<'_>,
         task: TaskId,
         entry: &TraceEntry,
         style: Style,
         sign: &str,
         what: &str,
     ) {
+        self.forget_below(run.number, &run.plan[task].pointer);
+        let place = self.places.remove(&(run.number, task));
+        let active = place.and_then(|number| self.active.remove(&number));
+        let took = active.map_or(0, |active| entry.at_ms - active.started_ms);
+        let took = if took > 0 {
+            elapsed(took)
+        } else {
+            String::new()
+        };
+        self.line(run, task, style, sign, what, &took);
+    }
+
+    /// What was under way inside a task is over when the task is.
+    fn forget_below(&mut self, run: u64, pointer: &str) {
+        let active = &mut self.active;
+        self.places.retain(|(of, _), number| {
+            let inside = *of == run
+                && active
+                    .get(number)
+                    .is_none_or(|task| is_inside(&task.pointer, pointer));
+            if inside {
+                active.remove(number);
+            }
+            !inside
+        });
+    }
+
+    fn line(
+        &mut self,
+        run: Observed<'_>,
+        task: TaskId,
+        style: Style,
+        sign: &str,
+        what: &str,
+        took: &str,
+    ) {
         self.lines += 1;
         if self.lines > LINES_MAX {
             if self.lines == LINES_MAX + 1 {
-                anstream::eprintln!("  … further tasks are not shown");
+                self.print("  … further tasks are not shown");
             }
             return;
         }
-        let name = &plan[task].name;
-        let indent = indent(plan, depth, task);
-        let took = self
-            .started
-            .get(&(depth, task))
-            .map(|started| entry.at_ms - started);
-        let took = took
-            .filter(|ms| *ms > 0)
-            .map(|ms| format!(" {ms} ms"))
-            .unwrap_or_default();
-        anstream::eprintln!("{indent}{style}{sign}{style:#} {name}{what}{SOFT}{took}{SOFT:#}");
+        let columns = columns();
+        let indent = indent(run.plan, run.depth, task).min(columns / 3);
+        // Sign, two blanks, and the last column, which some terminals keep for themselves.
+        let room = columns.saturating_sub(indent + took.chars().count() + 4);
+        let text = cut(&harmless(&format!("{}{what}", run.plan[task].name)), room);
+        let blank = "";
+        self.print(&format!(
+            "{blank:indent$}{style}{sign}{style:#} {text} {SOFT}{took}{SOFT:#}"
+        ));
     }
+
+    fn print(&mut self, line: &str) {
+        self.clear_bottom();
+        out::note(line.trim_end());
+    }
+
+    fn clear_bottom(&mut self) {
+        if std::mem::take(&mut self.drawn) {
+            out::control(CLEAR);
+        }
+    }
+
+    /// Names the innermost tasks that have been under way for a while.
+    fn draw_bottom(&mut self) {
+        let deepest = self.active.values().map(|task| task.depth).max();
+        let innermost = |task: &&Active| {
+            let runs_below = task.starts_run && deepest > Some(task.depth);
+            let tasks_below = self
+                .active
+                .values()
+                .any(|other| other.depth == task.depth && is_inside(&other.pointer, &task.pointer));
+            !runs_below && !tasks_below && task.since.elapsed() >= NOTEWORTHY
+        };
+        let names: Vec<_> = self
+            .active
+            .values()
+            .filter(innermost)
+            .map(|task| {
+                let took = elapsed(task.since.elapsed().as_secs() as i64 * 1000);
+                format!("{} {took}", task.name)
+            })
+            .collect();
+        if names.is_empty() {
+            return self.clear_bottom();
+        }
+        let text = cut(&names.join(" · "), columns().saturating_sub(5));
+        out::control(CLEAR);
+        out::raw(format_args!("  {NOTE}…{NOTE:#} {SOFT}{text}{SOFT:#}"));
+        self.drawn = true;
+    }
+}
+
+fn is_inside(pointer: &str, outer: &str) -> bool {
+    pointer
+        .strip_prefix(outer)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Two blanks for each task around this one.
-fn indent(plan: &Plan, depth: u32, task: TaskId) -> String {
-    let nesting = plan[task]
-        .pointer
-        .split('/')
-        .filter(|step| step.parse::<u32>().is_ok())
-        .count();
-    "  ".repeat(nesting.max(1) + depth as usize)
+fn indent(plan: &Plan, depth: u32, task: TaskId) -> usize {
+    let steps = plan[task].pointer.split('/');
+    let nesting = steps.filter(|step| step.parse::<u32>().is_ok()).count();
+    2 * (nesting.max(1) + depth as usize)
 }
 
-/// Every entry of the trace.
-#[derive(Default)]
-pub(crate) struct Trace {
-    begun_ms: Option<i64>,
+fn columns() -> usize {
+    terminal_size::terminal_size_of(std::io::stderr())
+        .map_or(COLUMNS, |(width, _)| usize::from(width.0))
 }
 
-impl Observer for Trace {
-    fn observe(&mut self, plan: &Plan, depth: u32, entries: &[TraceEntry]) {
-        for entry in entries {
-            let since = entry.at_ms - *self.begun_ms.get_or_insert(entry.at_ms);
-            let place = entry.task.map_or_else(
-                || plan.identity.to_string(),
-                |task| plan[task].pointer.to_string(),
-            );
-            let child = "  ".repeat(depth as usize);
-            let (style, what) = describe(plan, entry);
-            anstream::eprintln!(
-                "{SOFT}{since:>6} ms{SOFT:#} {child}{place} {style}{what}{style:#}"
-            );
+/// A text in so many columns, counting a character as one.
+fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(columns.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+/// A time as people say it.
+fn elapsed(ms: i64) -> String {
+    match ms {
+        ..1_000 => format!("{ms} ms"),
+        1_000..60_000 => {
+            let tenths = ms / 100;
+            match tenths % 10 {
+                0 => format!("{} s", tenths / 10),
+                rest => format!("{}.{rest} s", tenths / 10),
+            }
+        }
+        60_000.. => {
+            let minutes = ms / 60_000;
+            match minutes {
+                ..60 => format!("{minutes} min {} s", ms / 1_000 % 60),
+                _ => format!("{} h {} min", minutes / 60, minutes % 60),
+            }
         }
     }
 }
 
-fn describe(plan: &Plan, entry: &TraceEntry) -> (Style, String) {
-    let plain = Style::new();
-    match &entry.event {
-        TraceEvent::RunStarted => (plain, "run started".into()),
-        TraceEvent::TaskStarted { input } => {
-            (plain, format!("started with {}", short(&input.to_json())))
-        }
-        TraceEvent::TaskSkipped => {
-            let condition = entry.task.and_then(|task| plan[task].condition.as_ref());
-            let condition = condition.map_or("", |condition| condition.source().trim());
-            (SOFT, format!("skipped, because `{condition}` is false"))
-        }
-        TraceEvent::TaskCompleted { output, flow } => (
-            GOOD,
-            format!(
-                "completed with {}{}",
-                short(&output.to_json()),
-                arrow(plan, entry.task, *flow)
-            ),
-        ),
-        TraceEvent::TaskFaulted { error } => (BAD, format!("faulted: {error}")),
-        TraceEvent::CaseTaken {
-            case: Some(case), ..
-        } => {
-            let when = entry.task.and_then(|task| match &plan[task].kind {
-                Kind::Switch(cases) => cases.iter().find(|c| c.name == *case)?.when.as_ref(),
-                _ => None,
-            });
-            let because = match when {
-                Some(when) => format!("`{}` is true", when.source().trim()),
-                None => "no other case held".into(),
-            };
-            (NOTE, format!("took case `{case}`, because {because}"))
-        }
-        TraceEvent::CaseTaken { case: None, .. } => (NOTE, "took no case: none held".into()),
-        TraceEvent::IterationStarted { index } => (plain, format!("round {index}")),
-        TraceEvent::ErrorCaught { error } => (NOTE, format!("caught: {error}")),
-        TraceEvent::RetryPlanned {
-            attempt, delay_ms, ..
-        } => (NOTE, format!("retry {attempt} in {delay_ms} ms")),
-        TraceEvent::EffectRequested { id } => (plain, format!("requested effect {id}")),
-        TraceEvent::EventConsumed { event } => {
-            (NOTE, format!("consumed {}", short(&event.to_json())))
-        }
-        TraceEvent::EventDropped { event } => (
-            BAD,
-            format!("dropped, mailbox full: {}", short(&event.to_json())),
-        ),
-        TraceEvent::ContextChanged { context } => (
-            NOTE,
-            format!("context is now {}", short(&context.to_json())),
-        ),
-        TraceEvent::BranchLost => (SOFT, "dropped: another branch was first".into()),
-        TraceEvent::RunSuspended => (NOTE, "run suspended".into()),
-        TraceEvent::RunResumed => (NOTE, "run resumed".into()),
-        TraceEvent::RunCompleted { output } => (
-            GOOD,
-            format!("run completed with {}", short(&output.to_json())),
-        ),
-        TraceEvent::RunFaulted { error } => (BAD, format!("run faulted: {error}")),
-        TraceEvent::RunCancelled { reason } => (
-            BAD,
-            format!(
-                "run cancelled: {}",
-                reason.as_deref().unwrap_or("no reason given")
-            ),
-        ),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn arrow(plan: &Plan, task: Option<TaskId>, flow: Flow) -> String {
-    match flow {
-        Flow::Continue => String::new(),
-        Flow::Exit => " → exit".into(),
-        Flow::End => " → end".into(),
-        Flow::Goto(index) => {
-            let list = task.and_then(|task| plan.lists.iter().find(|list| list.0.contains(&task)));
-            let target = list.and_then(|list| list.0.get(index as usize));
-            target
-                .map(|target| format!(" → {}", plan[*target].name))
-                .unwrap_or_default()
+    #[test]
+    fn times_are_said_in_the_unit_that_fits() {
+        for (ms, expected) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1_000, "1 s"),
+            (1_250, "1.2 s"),
+            (59_999, "59.9 s"),
+            (60_000, "1 min 0 s"),
+            (3_599_000, "59 min 59 s"),
+            (3_660_000, "1 h 1 min"),
+        ] {
+            assert_eq!(elapsed(ms), expected);
         }
     }
-}
 
-fn short(text: &str) -> String {
-    match text.char_indices().nth(VALUE_CHARS_MAX) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text.to_owned(),
+    #[test]
+    fn a_text_that_is_too_long_ends_with_an_ellipsis() {
+        for (text, columns, expected) in [
+            ("abcd", 4, "abcd"),
+            ("abcde", 4, "abc…"),
+            ("äöüß!", 4, "äöü…"),
+            ("abc", 0, "…"),
+        ] {
+            assert_eq!(cut(text, columns), expected);
+        }
+    }
+
+    #[test]
+    fn a_task_is_inside_another_only_by_whole_steps() {
+        assert!(is_inside("/do/0/a/do/1/b", "/do/0/a"));
+        assert!(is_inside("/do/0/a", ""));
+        assert!(!is_inside("/do/0/ab", "/do/0/a"));
+        assert!(!is_inside("/do/0/a", "/do/0/a"));
     }
 }

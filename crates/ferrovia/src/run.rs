@@ -5,30 +5,39 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use ferrovia_dsl::diagnostic::{Style, render};
 use ferrovia_engine::RuntimeInfo;
 use ferrovia_expr::{Object, Value};
-use ferrovia_runtime::{Local, LocalConfig, Observer, Report, Silent};
+use ferrovia_runtime::{Local, LocalConfig, Observer, Silent};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Output, RunArgs};
 use crate::definitions;
 use crate::document::{Document, Ready, Refused, show};
 use crate::exit::Exit;
 use crate::links::Reach;
-use crate::progress::{Progress, Trace};
-use crate::result;
+use crate::out;
+use crate::progress::Progress;
+use crate::read::{INPUT_BYTES_MAX, Source};
+use crate::result::{self, Origins};
+use crate::trace::Trace;
 
 /// Runs a definition and prints what came of it.
 pub(crate) async fn run(args: Box<RunArgs>) -> Exit {
-    match prepare(&args).await {
-        Ok(prepared) => prepared.run(&args).await,
+    let (summary, findings) = match prepare(&args).await {
+        Ok(prepared) => return prepared.run(&args).await,
         Err(Failure::Refused(refused)) => {
             refused.explain();
-            Exit::Refused
+            (refused.summary(), refused.findings())
         }
         Err(Failure::Usage(error)) => {
-            anstream::eprintln!("error: {error:#}");
-            Exit::Refused
+            out::note(format_args!("error: {error:#}"));
+            (format!("{error:#}"), Vec::<Value>::new().into())
         }
+    };
+    match args.output {
+        Output::Text => Exit::Refused,
+        Output::Json => result::print_refused(&summary, findings),
     }
 }
 
@@ -114,9 +123,16 @@ impl Prepared {
         let mut observer: Box<dyn Observer> = if args.trace {
             Box::new(Trace::default())
         } else if args.output == Output::Text && std::io::stderr().is_terminal() {
-            Box::new(Progress::default())
+            Box::new(Progress::start())
         } else {
             Box::new(Silent)
+        };
+        let interrupted = match interrupted() {
+            Ok(interrupted) => interrupted,
+            Err(error) => {
+                out::note(format_args!("error: signals cannot be received: {error}"));
+                return Exit::Internal;
+            }
         };
         let waits_for_events = input.is_none()
             && !config.events.is_empty()
@@ -126,69 +142,74 @@ impl Prepared {
                 .as_ref()
                 .is_some_and(|schedule| schedule.on.is_some());
         let plan = ready.plan.clone();
-        let local = Local::new(config, &mut *observer);
-        let report = if waits_for_events {
-            local.run_on_events(plan, interrupted()).await
-        } else {
-            local
-                .run(
-                    plan,
-                    input.unwrap_or_else(|| Object::default().into()),
-                    interrupted(),
-                )
-                .await
+        let mut origins = Origins {
+            observer: &mut *observer,
+            last: None,
         };
-        finish(&report, &document, args.output)
+        let local = Local::new(config, &mut origins);
+        let report = if waits_for_events {
+            if args.trace || std::io::stderr().is_terminal() {
+                out::note("waiting for the events that start the workflow");
+            }
+            local.run_on_events(plan, interrupted).await
+        } else {
+            let input = input.unwrap_or_else(|| Object::default().into());
+            local.run(plan, input, interrupted).await
+        };
+        let origin = origins.last;
+        // Leaves the terminal to the result.
+        drop(observer);
+        match args.output {
+            Output::Json => result::print_json(&report),
+            Output::Text => result::print_text(&report, &document, origin.as_ref()),
+        }
     }
 }
 
-fn finish(report: &Report, document: &Document, output: Output) -> Exit {
-    match output {
-        Output::Json => result::print_json(report),
-        Output::Text => result::print_text(report, document),
-    }
-    result::exit(report)
-}
-
-/// Completes when the person at the terminal wants the run to stop.
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
+/// Completes when somebody wants the run to stop: Ctrl-C, or SIGTERM as service managers send it. From now on these
+/// signals no longer end the program by themselves.
+fn interrupted() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 fn read_input(argument: &str) -> anyhow::Result<Value> {
-    let (what, text) = match argument.strip_prefix('@') {
-        Some(path) => (
-            path,
-            std::fs::read_to_string(path).with_context(|| path.to_owned())?,
-        ),
-        None if argument == "-" => (
-            "standard input",
-            std::io::read_to_string(std::io::stdin()).context("standard input")?,
-        ),
-        None => ("--input", argument.to_owned()),
-    };
-    match Value::parse_json(&text) {
-        Ok(value) => Ok(value),
-        // A file may also be YAML, like the definitions.
-        Err(error) => match (
-            argument.starts_with('@'),
-            ferrovia_dsl::source::parse(&text),
-        ) {
-            (true, Ok(root)) => Ok(root.to_value()),
-            _ => bail!("{what} is not JSON: {error}"),
-        },
+    match argument.strip_prefix('@').map(Path::new) {
+        Some(path) if is_yaml(path) => read_yaml(path),
+        Some(path) => Source::File(path).json(),
+        None if argument == "-" => Source::StandardInput.json(),
+        None => Value::parse_json(argument).map_err(|error| {
+            anyhow::anyhow!("--input is not JSON: {error} (a file is given as --input @FILE)")
+        }),
     }
 }
 
-fn read_json(path: &Path) -> anyhow::Result<Value> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    Value::parse_json(&text).with_context(|| format!("{} is not JSON", path.display()))
+fn is_yaml(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    matches!(extension, Some("yaml" | "yml"))
 }
 
-fn read_secrets(path: &Path) -> anyhow::Result<Object> {
-    match read_json(path)? {
+/// Data in the YAML of definitions, with their limits.
+fn read_yaml(path: &Path) -> anyhow::Result<Value> {
+    let source = Source::File(path);
+    let text = source
+        .text(INPUT_BYTES_MAX)
+        .map_err(|reason| anyhow::anyhow!("{}: {reason}", source.name()))?;
+    let parsed = ferrovia_dsl::source::parse(&text);
+    parsed.map(|root| root.to_value()).map_err(|findings| {
+        let shown = render(&findings, &source.name(), &text, Style::Plain);
+        anyhow::anyhow!("{}: not YAML\n{}", source.name(), shown.trim_end())
+    })
+}
+
+pub(crate) fn read_secrets(path: &Path) -> anyhow::Result<Object> {
+    match Source::File(path).json()? {
         Value::Object(secrets) => Ok(secrets),
         other => bail!(
             "{}: secrets are a JSON object by name, not {}",
@@ -199,7 +220,7 @@ fn read_secrets(path: &Path) -> anyhow::Result<Object> {
 }
 
 fn read_events(path: &Path) -> anyhow::Result<Vec<(Duration, Value)>> {
-    let events = read_json(path)?;
+    let events = Source::File(path).json()?;
     let Some(items) = events.as_array() else {
         bail!(
             "{}: events are a JSON list, not {}",
@@ -209,6 +230,16 @@ fn read_events(path: &Path) -> anyhow::Result<Vec<(Duration, Value)>> {
     };
     let event = |(index, item): (usize, &Value)| {
         let place = || format!("{}, item {index}", path.display());
+        let unknown = item.as_object().and_then(|item| {
+            let known = |key: &str| matches!(key, "after_ms" | "event");
+            item.iter().map(|(key, _)| key).find(|key| !known(key))
+        });
+        if let Some(key) = unknown {
+            bail!(
+                "{}: `{key}` is unknown; an item has `after_ms` and `event`",
+                place()
+            );
+        }
         let after = item
             .get("after_ms")
             .map_or(Some(0), Value::as_i64)

@@ -3,8 +3,11 @@
 //! Owns the [`port::Executor`] port and the in-memory driver; names no connector. A run's state changes only
 //! through [`ferrovia_engine::step`].
 
+mod carry;
 mod durable;
 mod local;
+mod mask;
+mod observer;
 pub mod port;
 mod registry;
 mod secrets;
@@ -12,5 +15,6 @@ pub mod shard;
 mod trigger;
 
 pub use durable::{Compiler, Node, NodeConfig, Received, StartRequest};
-pub use local::{Ended, Local, LocalConfig, Observer, Report, Silent};
+pub use local::{Ended, Local, LocalConfig, Report};
+pub use observer::{Observed, Observer, Silent};
 pub use registry::{Definitions, Executors};

@@ -10,17 +10,19 @@ mod effects;
 mod queue;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ferrovia_dsl::plan::Plan;
 use ferrovia_engine::{
     Command, Cx, Effect, EffectOutput, Ending, Error, ErrorType, Input, Obligation, ObligationId,
-    Outcome, Run, RuntimeInfo, TraceEntry, TraceEvent, step,
+    Outcome, Run, RuntimeInfo, TraceEvent, step,
 };
 use ferrovia_expr::Value;
 use tokio::sync::mpsc;
 
+use crate::observer::{Observed, Observer};
 use crate::registry::{Definitions, Executors};
 use crate::trigger::Trigger;
 use clock::Clock;
@@ -50,19 +52,6 @@ pub struct LocalConfig {
     /// Events from outside, each so long after the start.
     pub events: Vec<(Duration, Value)>,
     pub time_limit: Option<Duration>,
-}
-
-/// Watches runs. Called in order, on the driver's task: it must not block.
-pub trait Observer: Send {
-    /// `depth` is 0 for the root run.
-    fn observe(&mut self, plan: &Plan, depth: u32, entries: &[TraceEntry]);
-}
-
-/// Watches nothing.
-pub struct Silent;
-
-impl Observer for Silent {
-    fn observe(&mut self, _plan: &Plan, _depth: u32, _entries: &[TraceEntry]) {}
 }
 
 /// How a local run came to its end.
@@ -119,10 +108,7 @@ impl<'o> Local<'o> {
         let clock = Clock::start();
         let mut timers = Timers::default();
         for (after, event) in std::mem::take(&mut config.events) {
-            timers.add(
-                clock.start_ms() + after.as_millis() as i64,
-                Due::Event(event),
-            );
+            timers.add(clock.after_start_ms(after), Due::Event(event));
         }
         Local {
             effects: Effects::new(config.executors.clone(), outbox),
@@ -159,21 +145,24 @@ impl<'o> Local<'o> {
         plan: Arc<Plan>,
         cancelled: impl Future<Output = ()>,
     ) -> Report {
-        let limit = self.config.time_limit;
         let Some(schedule) = &plan.schedule else {
             return self.report(Ended::Waiting).await;
         };
         let Some(mut trigger) = Trigger::new(schedule) else {
             return self.report(Ended::Waiting).await;
         };
+        let mut cancelled = std::pin::pin!(cancelled);
+        let limit_ms = self.limit_ms();
         while let Some(due_ms) = self.timers.next_due_ms() {
-            if limit.is_some_and(|limit| due_ms > self.clock.start_ms() + limit.as_millis() as i64)
-            {
-                break;
+            tokio::select! {
+                () = self.clock.sleep_until(due_ms.min(limit_ms)) => {}
+                () = &mut cancelled => return self.report(Ended::Cancelled).await,
             }
-            self.clock.sleep_until(due_ms).await;
             let now_ms = self.clock.now_ms();
             let Some(Due::Event(event)) = self.timers.take_due(now_ms) else {
+                if now_ms >= limit_ms {
+                    break;
+                }
                 continue;
             };
             if let Some(input) = trigger.take(schedule, &event, now_ms) {
@@ -181,6 +170,12 @@ impl<'o> Local<'o> {
             }
         }
         self.report(Ended::Waiting).await
+    }
+
+    /// When the time of this process is over; without a limit, never.
+    fn limit_ms(&self) -> i64 {
+        let limit = self.config.time_limit;
+        limit.map_or(i64::MAX, |limit| self.clock.after_start_ms(limit))
     }
 
     async fn report(mut self, ended: Ended) -> Report {
@@ -198,27 +193,24 @@ impl<'o> Local<'o> {
         loop {
             self.settle();
             if let Some(ending) = self.root_ending.take() {
-                self.finish_detached().await;
+                // Whoever cancels wants an end, not the rest of the work.
+                if !cancelling {
+                    self.finish_detached(cancelled).await;
+                }
                 return match ending {
                     Ending::Completed(output) => Ended::Completed(output),
                     Ending::Faulted(error) => Ended::Faulted(error),
                     Ending::Cancelled { .. } => Ended::Cancelled,
                 };
             }
-            let limit = self
-                .config
-                .time_limit
-                .map(|limit| self.clock.start_ms() + limit.as_millis() as i64);
-            if self.is_stuck() || limit.is_some_and(|limit| self.clock.now_ms() >= limit) {
+            let limit_ms = self.limit_ms();
+            if self.is_stuck() || self.clock.now_ms() >= limit_ms {
                 return Ended::Waiting;
             }
-            let wake = [limit, self.timers.next_due_ms()]
-                .into_iter()
-                .flatten()
-                .min();
+            let wake_ms = self.timers.next_due_ms().unwrap_or(i64::MAX).min(limit_ms);
             tokio::select! {
                 Some(arrival) = self.inbox.recv() => self.arrived(arrival),
-                () = self.clock.sleep_until(wake.unwrap_or(i64::MAX)) => self.fire_due(),
+                () = self.clock.sleep_until(wake_ms) => self.fire_due(),
                 () = &mut cancelled, if !cancelling => {
                     cancelling = true;
                     self.ready.push_back((ROOT, Input::Cancel { reason: Some("cancelled by the caller".into()) }));
@@ -232,17 +224,23 @@ impl<'o> Local<'o> {
         self.effects.is_idle() && self.timers.is_empty()
     }
 
-    /// Lets what was started without waiting for it come to its end.
-    async fn finish_detached(&mut self) {
-        let deadline = self.clock.now_ms() + DETACHED_GRACE.as_millis() as i64;
+    /// Lets what was started without waiting for it come to its end, within the grace and the time limit.
+    async fn finish_detached(&mut self, mut cancelled: Pin<&mut impl Future<Output = ()>>) {
+        let grace_ms = self.clock.now_ms() + DETACHED_GRACE.as_millis() as i64;
+        let deadline_ms = grace_ms.min(self.limit_ms());
         while (!self.runs.is_empty() || !self.effects.is_idle())
             && !self.is_stuck()
-            && self.clock.now_ms() < deadline
+            && self.clock.now_ms() < deadline_ms
         {
-            let wake = self.timers.next_due_ms().unwrap_or(deadline).min(deadline);
+            let wake_ms = self
+                .timers
+                .next_due_ms()
+                .unwrap_or(i64::MAX)
+                .min(deadline_ms);
             tokio::select! {
                 Some(arrival) = self.inbox.recv() => self.arrived(arrival),
-                () = self.clock.sleep_until(wake) => self.fire_due(),
+                () = self.clock.sleep_until(wake_ms) => self.fire_due(),
+                () = &mut cancelled => return,
             }
             self.settle();
         }
@@ -280,8 +278,12 @@ impl<'o> Local<'o> {
             self.started
                 .extend(started.filter_map(|entry| Some(plan[entry.task?].name.clone())));
         }
-        self.observer
-            .observe(&active.plan, active.depth, &step.trace);
+        let observed = Observed {
+            number: key,
+            depth: active.depth,
+            plan: &active.plan,
+        };
+        self.observer.observe(observed, &step.trace);
         let ending = active.run.ending().cloned();
         for command in step.commands {
             self.carry_out(key, command);
@@ -342,17 +344,16 @@ impl<'o> Local<'o> {
         let Some(active) = self.runs.get(&key) else {
             return;
         };
-        let arguments = crate::secrets::open(
+        let opened = crate::secrets::open(
             &effect.request.arguments,
             &active.plan,
             &self.config.secrets,
             self.clock.now_ms(),
         );
-        match arguments {
-            Ok(arguments) => {
-                self.effects
-                    .start(key, active.run.id(), id, &effect.request, arguments)
-            }
+        match opened {
+            Ok(opened) => self
+                .effects
+                .start(key, active.run.id(), id, &effect.request, opened),
             Err(fault) => {
                 self.ready.push_back((
                     key,

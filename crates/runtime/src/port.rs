@@ -7,12 +7,16 @@ use async_trait::async_trait;
 pub use ferrovia_engine::ErrorType as FaultKind;
 use ferrovia_expr::Value;
 
+pub use crate::mask::{MASK, Secrets};
+
 /// One effect to carry out. All expressions are evaluated and all secrets resolved: `arguments` is plain data.
 #[derive(Clone)]
 pub struct Call {
     /// `http`, `openapi`, `shell`, `script`, …
     pub kind: Arc<str>,
     pub arguments: Value,
+    /// The secrets in `arguments`, which no description of the request may show. Faults are masked by the runtime.
+    pub secrets: Secrets,
     /// Stable over retries and crashes: `run/effect`. Sent as `Idempotency-Key` where a protocol has such a thing.
     pub idempotency_key: Arc<str>,
     /// How long the executor may take at most; the runtime drops the future when it is over.

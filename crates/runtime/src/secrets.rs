@@ -6,15 +6,26 @@ use ferrovia_dsl::plan::{Arguments, Plan, Sealed};
 use ferrovia_engine::{ErrorType, Fault};
 use ferrovia_expr::{Expr, Object, Scope, Value};
 
-/// The arguments of an effect with all secrets in place. Never stored, never logged.
+use crate::port::Secrets;
+
+/// The arguments of an effect with all secrets in place, and what of them is secret. Never stored, never logged.
+pub(crate) struct Opened {
+    pub(crate) arguments: Value,
+    pub(crate) secrets: Secrets,
+}
+
+/// Evaluates what is sealed.
 pub(crate) fn open(
     arguments: &Arguments,
     plan: &Plan,
     secrets: &Value,
     now_ms: i64,
-) -> Result<Value, Fault> {
+) -> Result<Opened, Fault> {
     if arguments.sealed.is_empty() {
-        return Ok(arguments.value.clone());
+        return Ok(Opened {
+            arguments: arguments.value.clone(),
+            secrets: Secrets::default(),
+        });
     }
     let permitted = permitted(plan, secrets);
     // What only names secrets comes first: `$authorization` is read from the policy that they complete.
@@ -27,13 +38,36 @@ pub(crate) fn open(
         value: arguments.value.clone(),
         sealed: over_secrets,
     };
-    let value = first.open(|sealed| evaluate(sealed, &permitted, Value::Null, now_ms))?;
+    // What an expression makes of a secret (a hash, a part) is secret too.
+    let mut made = Vec::new();
+    let mut evaluated = |sealed: &Sealed, authorization: Value| -> Result<Value, Fault> {
+        let value = evaluate(sealed, &permitted, authorization, now_ms)?;
+        made.push(value.clone());
+        Ok(value)
+    };
+    let value = first.open(|sealed| evaluated(sealed, Value::Null))?;
     let authorization = authorization(&value);
-    Arguments {
+    let arguments = Arguments {
         value,
         sealed: over_authorization,
     }
-    .open(|sealed| evaluate(sealed, &permitted, authorization.clone(), now_ms))
+    .open(|sealed| evaluated(sealed, authorization.clone()))?;
+    Ok(Opened {
+        arguments,
+        secrets: masks(&permitted, &made),
+    })
+}
+
+/// The secrets themselves, and the texts made of them, unless a text shows a secret within other words: then masking the
+/// secret is enough, and the words stay.
+fn masks(permitted: &Value, made: &[Value]) -> Secrets {
+    let plain = Secrets::of([permitted]);
+    let derived = made.iter().filter(|value| {
+        value
+            .as_str()
+            .is_some_and(|text| !plain.occur_in(text.as_bytes()))
+    });
+    Secrets::of(derived.chain([permitted]))
 }
 
 /// The secrets that the document declares, of those that exist.

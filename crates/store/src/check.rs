@@ -37,17 +37,26 @@ pub(crate) fn append(append: &Append, shards: u16) -> Result<(), StoreError> {
         if new.id != append.run || append.seq != 1 {
             return Err(refused(
                 "an append",
-                format!("record {} of run {} creates run {}", append.seq, append.run, new.id),
+                format!(
+                    "record {} of run {} creates run {}",
+                    append.seq, append.run, new.id
+                ),
             ));
         }
     }
-    append.spawn.iter().try_for_each(|(new, _)| new_run(new, shards))
+    append
+        .spawn
+        .iter()
+        .try_for_each(|(new, _)| new_run(new, shards))
 }
 
 /// Ids fit a signed number of 64 bits, which is what databases have and sort by.
 pub(crate) fn new_run(new: &NewRun, shards: u16) -> Result<(), StoreError> {
     if i64::try_from(new.id.0).is_err() {
-        return Err(refused("an id of a run", format!("{} is not below 2^63", new.id.0)));
+        return Err(refused(
+            "an id of a run",
+            format!("{} is not below 2^63", new.id.0),
+        ));
     }
     shard(new.shard, shards)
 }
@@ -80,9 +89,16 @@ pub(crate) fn shown(filter: &Filter, summary: &Summary) -> bool {
     same(&filter.namespace, &run.namespace)
         && same(&filter.name, &run.name)
         && filter.status.is_none_or(|status| status == summary.status)
-        && filter.label.as_ref().is_none_or(|label| run.labels.contains(label))
-        && filter.created_from_ms.is_none_or(|from| from <= run.created_ms)
-        && filter.created_before_ms.is_none_or(|before| run.created_ms < before)
+        && filter
+            .label
+            .as_ref()
+            .is_none_or(|label| run.labels.contains(label))
+        && filter
+            .created_from_ms
+            .is_none_or(|from| from <= run.created_ms)
+        && filter
+            .created_before_ms
+            .is_none_or(|before| run.created_ms < before)
 }
 
 /// The number of a run as databases keep it. Ids beyond are in no store.

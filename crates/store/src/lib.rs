@@ -11,6 +11,8 @@ mod journal;
 mod memory;
 mod row;
 mod sqlite;
+#[cfg(feature = "suite")]
+pub mod suite;
 
 pub use ferrovia_dsl::plan::PlanHash;
 pub use ids::{DeliveryId, Epoch, NoRunId, RunId, ShardId};
@@ -20,4 +22,4 @@ pub use row::{
     Accept, Accepted, Append, Definition, Delivery, DeliveryKind, Filter, Intake, NewRun, Page,
     Parent, Schedule, Snapshot, Stats, Status, StoredRun, Summary, Update, Write,
 };
-pub use sqlite::{Options, Sqlite};
+pub use sqlite::{Existing, Options, Sqlite, restore};

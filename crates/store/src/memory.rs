@@ -309,7 +309,9 @@ impl Tables {
                 .filter(|child| self.is_open(*child) && self.awaits(&obligation, *child))
                 .collect();
             for child in awaited {
-                ticket.deliveries.push(self.deliver(child, DeliveryKind::Cancel));
+                ticket
+                    .deliveries
+                    .push(self.deliver(child, DeliveryKind::Cancel));
             }
         }
         Ok(())
@@ -386,7 +388,10 @@ impl Tables {
     }
 
     fn awaits(&self, obligation: &Arc<str>, child: RunId) -> bool {
-        let parent = self.runs.get(&child).and_then(|child| child.run.parent.as_ref());
+        let parent = self
+            .runs
+            .get(&child)
+            .and_then(|child| child.run.parent.as_ref());
         parent.is_some_and(|parent| parent.obligation.as_ref() == Some(obligation))
     }
 

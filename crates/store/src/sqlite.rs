@@ -3,6 +3,7 @@
 //! Owns the file and refuses to share it with another process. One thread writes, and commits together what waits;
 //! a few connections read. The page docs/decisions/0008 says why, and what it costs.
 
+mod backup;
 mod change;
 mod error;
 mod lock;
@@ -15,6 +16,7 @@ mod runs;
 mod schema;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
@@ -26,6 +28,7 @@ use rusqlite::Connection;
 use crate::ids::{Epoch, RunId, ShardId};
 use crate::journal::{Done, Journal, StoreError};
 use crate::row::{Definition, Filter, Page, Schedule, Stats, StoredRun, Summary, Write};
+pub use backup::{Existing, restore};
 use change::Memory;
 use error::{failed, unusable};
 use lock::{Lock, beside};
@@ -114,7 +117,9 @@ impl Sqlite {
 /// Reads what the writer keeps in memory.
 fn remember(connection: &Connection, figures: &Figures) -> Result<(Memory, u16), StoreError> {
     let number = |sql: &str| -> Result<i64, StoreError> {
-        connection.query_row(sql, [], |row| row.get(0)).map_err(failed)
+        connection
+            .query_row(sql, [], |row| row.get(0))
+            .map_err(failed)
     };
     let meta = |name: &str| number(&format!("SELECT value FROM meta WHERE name = '{name}'"));
     let shards = u16::try_from(meta("shards")?)
@@ -137,6 +142,7 @@ fn remember(connection: &Connection, figures: &Figures) -> Result<(Memory, u16),
         epochs,
         names: Names::default(),
         position,
+        runs: HashMap::new(),
         delivery: number("SELECT ifnull(max(id), 0) + 1 FROM deliveries")?,
     };
     Ok((memory, shards))

@@ -49,5 +49,12 @@ pub(super) async fn token_endpoint(client: &GuardedClient, authority: &Url) -> R
     }
     let endpoint = named("token_endpoint")
         .ok_or_else(|| failed("the document names no token endpoint".to_owned()))?;
-    Url::parse(endpoint).map_err(|_| failed("the token endpoint is no URI".to_owned()))
+    let endpoint =
+        Url::parse(endpoint).map_err(|_| failed("the token endpoint is no URI".to_owned()))?;
+    if authority.scheme() == "https" && endpoint.scheme() != "https" {
+        return Err(failed(
+            "the token endpoint is not https, but the authority is".to_owned(),
+        ));
+    }
+    Ok(endpoint)
 }

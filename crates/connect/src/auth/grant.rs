@@ -40,7 +40,7 @@ pub(super) async fn request(
     asked.unwrap_or_else(|_| {
         Err(fault::authentication(format!(
             "{} gave no token in time",
-            policy.authority
+            masked_url(&policy.authority)
         )))
     })
 }

@@ -16,6 +16,8 @@ use crate::client::GuardedClient;
 const POLICIES_MAX: usize = 1024;
 /// How long before its end a token is no longer used: it must outlive the request it travels with.
 const EXPIRY_SKEW: Duration = Duration::from_secs(30);
+/// A token is asked for anew after this time, whatever the authority says about it: a clock can only count so far.
+const LIFETIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) struct AccessToken {
     text: String,
@@ -65,7 +67,11 @@ impl TokenStore {
         let token = Arc::new(AccessToken {
             text: granted.access_token,
             token_type: granted.token_type,
-            usable_until: Instant::now() + granted.lifetime.saturating_sub(EXPIRY_SKEW),
+            usable_until: Instant::now()
+                + granted
+                    .lifetime
+                    .min(LIFETIME_MAX)
+                    .saturating_sub(EXPIRY_SKEW),
         });
         slot.current = Some(Arc::clone(&token));
         // An authority that rotates refresh tokens sends the next one; another leaves the old one valid.

@@ -39,32 +39,62 @@ impl fmt::Display for AddressRange {
 }
 
 impl AddressRange {
+    /// The range that decides. An IPv6 address that carries an IPv4 one is judged by both: it leads to where the inner one
+    /// lies, by a way that the outer one names.
     pub fn of(address: IpAddr) -> AddressRange {
-        match unwrap_embedded(address) {
-            IpAddr::V4(v4) => of_v4(v4),
-            IpAddr::V6(v6) => of_v6(v6),
+        let v6 = match address.to_canonical() {
+            IpAddr::V4(v4) => return of_v4(v4),
+            IpAddr::V6(v6) => v6,
+        };
+        let (inner, outer) = match translated_v4(v6) {
+            Some(v4) => (of_v4(v4), AddressRange::Public),
+            None => match isatap_v4(v6) {
+                Some(v4) => (of_v4(v4), of_v6(v6)),
+                None => return of_v6(v6),
+            },
+        };
+        match inner {
+            AddressRange::Public => outer,
+            // The loopback of whatever machine translates is nobody's to call.
+            AddressRange::Loopback => AddressRange::Reserved,
+            other => other,
         }
     }
 }
 
-/// The IPv4 address inside a mapped, compatible, NAT64, 6to4 or ISATAP IPv6 address; any other address as it is.
-pub(crate) fn unwrap_embedded(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => embedded_v4(v6).map_or(address, IpAddr::V4),
+/// The IPv4 addresses that rules see in an address: what it stands for wholly, and what its interface part names.
+pub(crate) fn carried_v4(address: IpAddr) -> Option<Ipv4Addr> {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => Some(v4),
+        IpAddr::V6(v6) => translated_v4(v6).or_else(|| isatap_v4(v6)),
     }
 }
 
-fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+/// The IPv4 address that a mapped, compatible, NAT64 or 6to4 address stands for: nothing else of it matters.
+pub(crate) fn stands_for_v4(address: IpAddr) -> Option<Ipv4Addr> {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => Some(v4),
+        IpAddr::V6(v6) => translated_v4(v6),
+    }
+}
+
+fn translated_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let s = address.segments();
-    let low = || v4_from(s[6], s[7]);
     match s {
         // `::` and `::1` are IPv6 addresses in their own right, not IPv4-compatible ones.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
-        [0, 0, 0, 0, 0, 0xffff | 0, _, _] | [0, 0, 0, 0, 0xffff, 0, _, _] => Some(low()),
-        [0x64, 0xff9b, 0, 0, 0, 0, _, _] => Some(low()),
+        [0, 0, 0, 0, 0, 0, _, _]
+        | [0, 0, 0, 0, 0xffff, 0, _, _]
+        | [0x64, 0xff9b, 0, 0, 0, 0, _, _] => Some(v4_from(s[6], s[7])),
         [0x2002, high, rest, ..] => Some(v4_from(high, rest)),
-        [_, _, _, _, 0 | 0x200, 0x5efe, _, _] => Some(low()),
+        _ => None,
+    }
+}
+
+/// The IPv4 address in the interface part of an ISATAP address. Its network part is anybody's choice.
+fn isatap_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    match address.segments() {
+        [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => Some(v4_from(high, low)),
         _ => None,
     }
 }

@@ -153,7 +153,7 @@ impl EgressPolicy {
                 format!("{host} ({address})")
             }
         };
-        if let Some(rule) = self.deny.iter().find(|rule| rule.names_address(address)) {
+        if let Some(rule) = self.deny.iter().find(|rule| rule.touches_address(address)) {
             return Err(refused(target(), format!("deny rule `{rule}`")));
         }
         if self.allow.iter().any(|rule| rule.names_address(address)) {

@@ -1,12 +1,12 @@
 //! One line of an allow or deny list.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use super::address::unwrap_embedded;
+use super::address::{carried_v4, stands_for_v4};
 
 /// What a rule names, written as in the configuration:
 /// `api.example.com` (that host), `*.example.com` (hosts below it), `10.0.0.0/8` or `10.1.2.3` (addresses), `:25` (a port).
@@ -35,13 +35,25 @@ impl Rule {
         }
     }
 
-    /// Whether the address, or the IPv4 address it carries, lies in this rule's network.
+    /// Whether a deny rule is about the address: it, or any IPv4 address that it carries, lies in the network.
+    pub(crate) fn touches_address(&self, address: IpAddr) -> bool {
+        self.names_address(address) || self.network_holds(carried_v4(address))
+    }
+
+    /// Whether an allow rule is about the address: it, or the IPv4 address that it stands for, lies in the network.
     pub(crate) fn names_address(&self, address: IpAddr) -> bool {
         match self {
             Rule::Network(network) => {
-                network.contains(&address) || network.contains(&unwrap_embedded(address))
+                network.contains(&address) || self.network_holds(stands_for_v4(address))
             }
             Rule::Host(_) | Rule::HostsBelow(_) | Rule::Port(_) => false,
+        }
+    }
+
+    fn network_holds(&self, address: Option<Ipv4Addr>) -> bool {
+        match (self, address) {
+            (Rule::Network(network), Some(v4)) => network.contains(&IpAddr::V4(v4)),
+            _ => false,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ferrovia_runtime::port::Fault;
+use ferrovia_runtime::port::{Fault, Secrets};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, LOCATION, PROXY_AUTHORIZATION};
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
@@ -31,6 +31,8 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
     pub(crate) credentials: Option<Credentials>,
     pub(crate) redirects: Redirects,
+    /// What of it must not reach another origin.
+    pub(crate) secrets: Secrets,
 }
 
 /// The request that was finally answered, and its answer.
@@ -55,6 +57,8 @@ struct Hop {
     url: Url,
     headers: HeaderMap,
     body: Bytes,
+    /// The last redirect led to another scheme, host or port.
+    left_origin: bool,
 }
 
 impl Exchanger {
@@ -89,11 +93,18 @@ impl Exchanger {
             url: request.url,
             headers: request.headers,
             body: request.body,
+            left_origin: false,
         };
         for _ in 0..=REDIRECTS_MAX {
             let (sent_headers, answer) = self.send(&hop, &mut session).await?;
             match location(&answer).filter(|_| request.redirects == Redirects::Followed) {
-                Some(location) => hop = hop.redirected(answer.status, &location, &mut session)?,
+                Some(location) => {
+                    hop = hop.redirected(answer.status, &location)?;
+                    if hop.left_origin {
+                        session.forget();
+                        hop.drop_secrets(&request.secrets)?;
+                    }
+                }
                 None => {
                     check_status(&hop, request.redirects, &answer, &session)?;
                     return Ok(Completed {
@@ -153,24 +164,16 @@ impl Exchanger {
 }
 
 impl Hop {
-    /// The next hop, by the rules of RFC 9110 15.4: credentials stay with their origin, and 303 (as 301 and 302 by
-    /// custom for POST) asks for a GET.
-    fn redirected(
-        mut self,
-        status: StatusCode,
-        location: &str,
-        session: &mut Session<'_>,
-    ) -> Result<Self, Fault> {
-        let described = describe(&self.method, &self.url);
-        let next = self.url.join(location).map_err(|error| {
-            let detail = format!("{described}: the redirect leads to no URI: {error}");
-            fault::communication(StatusCode::BAD_GATEWAY, "Unusable redirect", detail)
-        })?;
-        if next.origin() != self.url.origin() {
-            session.forget();
-            drop_secrets(&mut self.headers);
-            self.headers.remove(HOST);
+    /// The next hop, by the rules of RFC 9110 15.4: 303 (as 301 and 302 by custom for POST) asks for a GET.
+    fn redirected(mut self, status: StatusCode, location: &str) -> Result<Self, Fault> {
+        let next = self
+            .url
+            .join(location)
+            .map_err(|error| self.unusable(format!("leads to no URI: {error}")))?;
+        if self.url.scheme() == "https" && next.scheme() == "http" {
+            return Err(self.unusable("leads from https to http".to_owned()));
         }
+        self.left_origin = next.origin() != self.url.origin();
         let becomes_get = match status {
             StatusCode::SEE_OTHER => self.method != Method::HEAD,
             StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => self.method == Method::POST,
@@ -185,23 +188,39 @@ impl Hop {
         self.url = next;
         Ok(self)
     }
+
+    /// Credentials stay with their origin: headers that hold any are left out, a body that does is not sent on.
+    fn drop_secrets(&mut self, secrets: &Secrets) -> Result<(), Fault> {
+        if secrets.occur_in(&self.body) {
+            return Err(
+                self.unusable("would send a secret in the body to another origin".to_owned())
+            );
+        }
+        let withheld: Vec<_> = self
+            .headers
+            .iter()
+            .filter(|(name, value)| {
+                is_secret_header(name.as_str()) || secrets.occur_in(value.as_bytes())
+            })
+            .map(|(name, _)| name.clone())
+            .chain([HOST])
+            .collect();
+        for name in withheld {
+            self.headers.remove(name);
+        }
+        Ok(())
+    }
+
+    fn unusable(&self, why: String) -> Fault {
+        let detail = format!("{}: the redirect {why}", describe(&self.method, &self.url));
+        fault::communication(StatusCode::BAD_GATEWAY, "Unusable redirect", detail)
+    }
 }
 
 fn location(answer: &Incoming) -> Option<String> {
     let redirected = matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308);
     let location = answer.headers.get(LOCATION).filter(|_| redirected)?;
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
-}
-
-fn drop_secrets(headers: &mut HeaderMap) {
-    let telling: Vec<_> = headers
-        .keys()
-        .filter(|name| is_secret_header(name.as_str()))
-        .cloned()
-        .collect();
-    for name in telling {
-        headers.remove(name);
-    }
 }
 
 fn is_secret_header(name: &str) -> bool {
@@ -245,6 +264,7 @@ fn check_status(
     }
     let mut secrets = session.secrets();
     secrets.extend(fault::query_secrets(&hop.url));
+    secrets.extend(fault::user_secrets(&hop.url));
     secrets.extend(header_secrets(&hop.headers));
     let body = excerpt(&answer.body, secrets.iter().map(String::as_str));
     let described = describe(&hop.method, &hop.url);

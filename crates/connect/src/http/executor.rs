@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use ferrovia_expr::{Object, Value};
-use ferrovia_runtime::port::{Call, Executor, Fault, Success};
+use ferrovia_runtime::port::{Call, Executor, Fault, Secrets, Success};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 
@@ -34,7 +34,7 @@ impl HttpExecutor {
         Self { exchanger, files }
     }
 
-    fn request(&self, arguments: Arguments<'_>) -> Result<Request, Fault> {
+    fn request(&self, arguments: Arguments<'_>, secrets: &Secrets) -> Result<Request, Fault> {
         let name = arguments.required_text("method")?.to_ascii_uppercase();
         let method = Method::from_bytes(name.as_bytes()).map_err(|_| {
             fault::validation(format!("http: `{}` is no method", name.escape_debug()))
@@ -61,6 +61,7 @@ impl HttpExecutor {
             body,
             credentials,
             redirects: request::redirects(arguments)?,
+            secrets: secrets.clone(),
         })
     }
 }
@@ -70,7 +71,7 @@ impl Executor for HttpExecutor {
     async fn execute(&self, call: Call) -> Result<Success, Fault> {
         let arguments = Arguments::of("http", &call.arguments)?;
         let form = request::output_form(arguments)?;
-        let request = self.request(arguments)?;
+        let request = self.request(arguments, &call.secrets)?;
         perform(&self.exchanger, request, form, &call).await
     }
 }
@@ -99,22 +100,25 @@ pub(crate) async fn perform(
         headers.insert(HeaderName::from_static(IDEMPOTENCY_KEY), key);
     }
     let completed = exchanger.perform(request, call.time_limit).await?;
-    let output = output_of(&completed, form)?;
+    let output = output_of(&completed, form, &call.secrets)?;
     Ok(Success {
         output,
         authorization_scheme: completed.scheme.map(str::to_owned),
     })
 }
 
-pub(crate) fn output_of(completed: &Completed, form: OutputForm) -> Result<Value, Fault> {
+fn output_of(completed: &Completed, form: OutputForm, secrets: &Secrets) -> Result<Value, Fault> {
     match form {
         OutputForm::Raw => Ok(base64(&completed.answer.body)),
         OutputForm::Content => content(completed),
         OutputForm::Response => {
             let request: Object = [
                 ("method", Value::from(completed.method.as_str())),
-                ("uri", masked_url(&completed.url).into()),
-                ("headers", headers(&completed.sent_headers)),
+                ("uri", secrets.mask(&masked_url(&completed.url)).into()),
+                (
+                    "headers",
+                    headers(&completed.sent_headers, |text| secrets.mask(&text)),
+                ),
             ]
             .into_iter()
             .collect();
@@ -124,7 +128,7 @@ pub(crate) fn output_of(completed: &Completed, form: OutputForm) -> Result<Value
                     "statusCode",
                     i64::from(completed.answer.status.as_u16()).into(),
                 ),
-                ("headers", headers(&completed.answer.headers)),
+                ("headers", headers(&completed.answer.headers, |text| text)),
                 ("content", content(completed)?),
             ]
             .into_iter()
@@ -151,14 +155,14 @@ fn content(completed: &Completed) -> Result<Value, Fault> {
 }
 
 /// Names are lower case; several headers of one name are joined as RFC 9110 5.3 says.
-fn headers(map: &HeaderMap) -> Value {
+fn headers(map: &HeaderMap, shown: impl Fn(String) -> String) -> Value {
     let joined = map.keys().map(|name| {
         let values: Vec<String> = map
             .get_all(name)
             .iter()
             .map(|value| shown_header(name.as_str(), value))
             .collect();
-        (name.as_str(), values.join(", "))
+        (name.as_str(), shown(values.join(", ")))
     });
     Value::from(joined.collect::<Object>())
 }

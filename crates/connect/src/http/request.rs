@@ -3,7 +3,8 @@
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::port::Fault;
 use http::HeaderMap;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HOST, HeaderName, HeaderValue};
+use http::uri::Authority;
 use url::Url;
 
 use super::exchange::Redirects;
@@ -58,30 +59,45 @@ pub(crate) fn http_url(uri: &str) -> Result<Url, Fault> {
 pub(crate) fn header_map(headers: Option<&Object>) -> Result<HeaderMap, Fault> {
     let mut map = HeaderMap::new();
     for (name, value) in headers.into_iter().flat_map(Object::iter) {
-        let parsed = HeaderName::try_from(&**name);
-        let parsed = parsed.map_err(|_| {
-            fault::validation(format!(
-                "headers: `{}` is no header name",
-                name.escape_debug()
-            ))
-        })?;
-        if MANAGED_HEADERS.contains(&parsed.as_str()) {
-            let detail = format!("headers: `{parsed}` is set by the connection itself");
-            return Err(fault::validation(detail));
-        }
-        match value {
-            Value::Null => {}
-            Value::Array(items) => {
-                for item in items.iter() {
-                    map.append(parsed.clone(), header_value(name, item)?);
-                }
+        let values = match value {
+            Value::Null => &[],
+            Value::Array(items) => &items[..],
+            _ => std::slice::from_ref(value),
+        };
+        for value in values {
+            let value = header_value(name, value)?;
+            let name = header_name(name, &value)?;
+            if map.contains_key(HOST) && name == HOST {
+                return Err(fault::validation("headers: a request has one `host`"));
             }
-            _ => {
-                map.append(parsed, header_value(name, value)?);
-            }
+            map.append(name, value);
         }
     }
     Ok(map)
+}
+
+/// The name of a header that may be sent with this value: one that leaves where the request ends, and whom it is for,
+/// beyond doubt.
+pub(crate) fn header_name(name: &str, value: &HeaderValue) -> Result<HeaderName, Fault> {
+    let parsed = HeaderName::try_from(name).map_err(|_| {
+        fault::validation(format!(
+            "headers: `{}` is no header name",
+            name.escape_debug()
+        ))
+    })?;
+    if MANAGED_HEADERS.contains(&parsed.as_str()) {
+        let detail = format!("headers: `{parsed}` is set by the connection itself");
+        return Err(fault::validation(detail));
+    }
+    if parsed == HOST {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte);
+        if !value.as_bytes().iter().all(plain) || Authority::try_from(value.as_bytes()).is_err() {
+            return Err(fault::validation(
+                "headers: `host` must be a host name, with a port if need be",
+            ));
+        }
+    }
+    Ok(parsed)
 }
 
 fn header_value(name: &str, value: &Value) -> Result<HeaderValue, Fault> {

@@ -141,6 +141,11 @@ impl<'a> Documents<'a> {
         let mut target = base.join(reference).map_err(|_| dangling())?;
         let fragment = target.fragment().unwrap_or_default().to_owned();
         target.set_fragment(None);
+        if is_web(base) && !is_web(&target) {
+            return Err(fault::authorization(format!(
+                "the OpenAPI document came from the web and may not refer to `{reference}`"
+            )));
+        }
         let document = self.document(&target).await?;
         let pointer = percent_encoding::percent_decode_str(&fragment).decode_utf8_lossy();
         let value = at_pointer(&document, &pointer).ok_or_else(dangling)?;
@@ -165,6 +170,10 @@ impl<'a> Documents<'a> {
         self.loaded.insert(uri.clone(), document.clone());
         Ok(document)
     }
+}
+
+fn is_web(uri: &Url) -> bool {
+    matches!(uri.scheme(), "http" | "https")
 }
 
 /// RFC 6901.

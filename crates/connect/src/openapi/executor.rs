@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::port::{Call, Executor, Fault, Success};
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, COOKIE, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, COOKIE, HeaderValue};
 use url::Url;
 
 use super::body::{Body, missing};
@@ -18,7 +18,7 @@ use super::style::Escape;
 use crate::arguments::Arguments;
 use crate::auth::Credentials;
 use crate::fault;
-use crate::http::{Exchanger, Request, encode, output_form, perform, redirects};
+use crate::http::{Exchanger, Request, encode, header_name, output_form, perform, redirects};
 use crate::resource::{Loader, LocalFiles, Resource};
 
 /// Carries out effects of kind `openapi`.
@@ -79,6 +79,7 @@ impl Executor for OpenApiExecutor {
             body,
             credentials,
             redirects,
+            secrets: call.secrets.clone(),
         };
         perform(&self.exchanger, request, form, &call).await
     }
@@ -171,14 +172,11 @@ fn add_header(headers: &mut HeaderMap, parameter: &Parameter, value: &Value) -> 
             parameter.name
         ))
     };
-    let name = HeaderName::try_from(&parameter.name).map_err(|_| wrong())?;
     let text = parameter
         .style
         .single(&parameter.name, value, Escape::Plain);
-    headers.insert(
-        name,
-        HeaderValue::from_bytes(text.as_bytes()).map_err(|_| wrong())?,
-    );
+    let value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| wrong())?;
+    headers.insert(header_name(&parameter.name, &value)?, value);
     Ok(())
 }
 

@@ -67,7 +67,7 @@ impl Processes {
             .await
             .expect("the semaphore is never closed");
         let mut child = spawn(&invocation, directory, limits)?;
-        let group = ProcessGroup::led_by(&child)
+        let group = ProcessGroup::led_by(&child, directory)
             .ok_or_else(|| fault::runtime("Process lost", "the process has no id"))?;
         let limit = time_limit.unwrap_or(limits.time_limit);
         let supervised = async {
@@ -152,7 +152,7 @@ async fn collect(
     let exit = async {
         let status = child.wait().await;
         // What it left running in the background would keep the pipes open.
-        group.kill();
+        group.end().await;
         status.map_err(|error| fault::runtime("Process lost", error.to_string()))
     };
     let status = until_drained(streaming, exit).await?;

@@ -44,13 +44,14 @@ impl LocalFiles {
             reason: error.kind().to_string(),
         };
         let real = self.locate(path)?;
-        let file = std::fs::File::open(real).map_err(unreadable)?;
-        if !file.metadata().map_err(unreadable)?.is_file() {
+        // Before it is opened: a pipe would wait for its writer, and a device may do anything.
+        if !std::fs::metadata(&real).map_err(unreadable)?.is_file() {
             return Err(ResourceError::Unreadable {
                 path: shown(),
                 reason: "not a file".to_owned(),
             });
         }
+        let file = std::fs::File::open(real).map_err(unreadable)?;
         let mut bytes = Vec::new();
         file.take(bytes_max as u64 + 1)
             .read_to_end(&mut bytes)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ferrovia_expr::Value;
-use ferrovia_runtime::port::Fault;
+use ferrovia_runtime::port::{Fault, Secrets};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 use tokio::time::Instant;
@@ -128,6 +128,7 @@ impl Loader {
             body: Bytes::new(),
             credentials,
             redirects: Redirects::Followed,
+            secrets: Secrets::default(),
         };
         let completed = self.exchanger.perform(request, None).await?;
         let bytes = completed.answer.body;

@@ -34,7 +34,7 @@ pub(super) async fn run(
     // -I: no PYTHON* variables, no user packages; -B: no bytecode files.
     let mut command: Vec<String> = [INTERPRETER, "-I", "-B"].map(str::to_owned).to_vec();
     command.push(file.display().to_string());
-    command.extend(script.inputs.positional);
+    command.extend(script.inputs.of_script());
     let invocation = Invocation {
         command,
         environment: script.inputs.environment,

@@ -683,6 +683,33 @@ async fn tokens_that_cannot_be_had_are_authentication_faults() {
 }
 
 #[tokio::test]
+async fn whatever_lifetime_an_authority_names_is_survived() {
+    for lifetime in [
+        json!(1e19),
+        json!(1e300),
+        json!(-1),
+        json!(0),
+        json!("1e19"),
+        json!("18446744073709551615"),
+        json!("soon"),
+        json!({}),
+    ] {
+        let expires = lifetime.clone();
+        let (address, _) =
+            authority(move |_| (200, json!({"access_token": "token", "expires_in": expires})))
+                .await;
+        let success = get_with(
+            &connectors(&ConnectConfig::default()),
+            &format!("{address}/resource"),
+            &json!({"oauth2": policy(&address, json!({}))}),
+        )
+        .await
+        .unwrap_or_else(|fault| panic!("{lifetime}: {fault:?}"));
+        assert_eq!(success.output.as_str(), Some("Bearer token"), "{lifetime}");
+    }
+}
+
+#[tokio::test]
 async fn an_authority_inside_the_network_is_refused_by_the_guard() {
     let connectors = connectors(&ConnectConfig::default());
     for scheme in ["oauth2", "oidc"] {

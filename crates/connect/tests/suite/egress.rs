@@ -74,6 +74,15 @@ const ATTACKS: &[&str] = &[
     "http://[2001:0:4136:e378:8000:63bf:3fff:fdd2]/",
     "http://[fe80::5efe:a9fe:a9fe]/",
     "http://[2600::5efe:10.0.0.1]/",
+    // IPv6 forms whose harmless inner address hides where they lead.
+    "http://[fd00::5efe:93.184.215.14]/",
+    "http://[fd12:3456:789a:1:200:5efe:93.184.215.14]/",
+    "http://[fe80::5efe:93.184.215.14]/",
+    "http://[ff02::5efe:93.184.215.14]/",
+    "http://[2001:db8::5efe:93.184.215.14]/",
+    "http://[64:ff9b::127.0.0.1]/",
+    "http://[2002:7f00:1::1]/",
+    "http://[2001:470::5efe:127.0.0.1]/",
     // Private networks.
     "http://10.0.0.1/",
     "http://10.255.255.255/",
@@ -177,6 +186,11 @@ async fn redirects_lead_no_further_than_the_policy() {
         "http://metadata.google.internal/",
         "file:///etc/passwd",
         "ftp://127.0.0.1/",
+        "gopher://127.0.0.1/",
+        "data:text/plain,x",
+        "javascript:1",
+        "http://example.com@10.0.0.1/",
+        "http://[fd00::5efe:93.184.215.14]/",
     ] {
         let fault = get(
             &connectors,
@@ -327,6 +341,18 @@ async fn rules_decide_over_ranges() {
                 .deny(rules(&["127.0.0.1"]))
                 .allow(rules(&["127.0.0.1"])),
             "127.0.0.1",
+            false,
+        ),
+        (
+            EgressPolicy::only_listed().allow(rules(&["93.0.0.0/8"])),
+            "[fd00::5efe:93.184.215.14]",
+            false,
+        ),
+        (
+            EgressPolicy::for_local_run()
+                .allow(rules(&["fd00::/8"]))
+                .deny(rules(&["93.0.0.0/8"])),
+            "[fd00::5efe:93.184.215.14]",
             false,
         ),
         (EgressPolicy::only_listed(), "127.0.0.1", false),

@@ -9,6 +9,8 @@ mod openapi;
 mod process;
 mod resource;
 mod script;
+mod secrecy;
 mod server;
 mod support;
 mod tls;
+mod wire;

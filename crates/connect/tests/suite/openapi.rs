@@ -387,6 +387,58 @@ async fn what_cannot_be_called_is_named() {
 }
 
 #[tokio::test]
+async fn a_document_from_the_web_names_no_local_files_and_no_other_paths() {
+    let document = json!({
+        "openapi": "3.0.0",
+        "paths": {
+            "/a/{x}{y}/b": {"get": {"operationId": "dots", "parameters": [
+                {"name": "x", "in": "path"}, {"name": "y", "in": "path"}]}},
+            "/c": {"get": {"operationId": "file", "parameters": [{"$ref": "file:///part.json#/p"}]}},
+            "/d": {"get": {"operationId": "private", "parameters": [{"$ref": "http://10.0.0.1/part.json#/p"}]}},
+            "/e": {"get": {"operationId": "server", "servers": [{"url": "http://169.254.169.254/latest"}]}},
+            "/f": {"get": {"operationId": "scheme", "servers": [{"url": "file:///etc"}]}},
+        },
+    });
+    let router = Router::new()
+        .route(
+            "/docs/hostile.json",
+            get(move || async move { axum::Json(document) }),
+        )
+        .fallback(any(echo));
+    let (server, directory) = (serve(router).await, tempfile::tempdir().unwrap());
+    std::fs::write(
+        directory.path().join("part.json"),
+        r#"{"p": {"name": "p", "in": "query"}}"#,
+    )
+    .unwrap();
+    let connectors = connectors(&ConnectConfig {
+        base_dir: Some(directory.path().to_owned()),
+        ..ConnectConfig::default()
+    });
+    for (operation, parameters, kind) in [
+        ("dots", json!({"x": ".", "y": "."}), FaultKind::Validation),
+        ("file", json!({}), FaultKind::Authorization),
+        ("private", json!({}), FaultKind::Authorization),
+        ("server", json!({}), FaultKind::Authorization),
+        ("scheme", json!({}), FaultKind::Configuration),
+    ] {
+        let fault = operate(
+            &connectors,
+            server,
+            "hostile.json",
+            operation,
+            json!({"parameters": parameters}),
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(fault.kind, kind, "{operation}: {fault:?}");
+    }
+    let harmless = json!({"parameters": {"x": "x", "y": ".x"}});
+    let echoed = operate(&connectors, server, "hostile.json", "dots", harmless).await;
+    assert_eq!(echoed.unwrap()["path"], "/a/x.x/b");
+}
+
+#[tokio::test]
 async fn documents_in_files_may_name_their_servers() {
     let (shop, _) = shop().await;
     let directory = tempfile::tempdir().unwrap();

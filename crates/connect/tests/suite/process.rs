@@ -26,6 +26,22 @@ async fn a_command_gets_its_inputs_and_returns_what_was_asked_for() {
             r#""env""#,
         ),
         (
+            r#"{"command": "printf '[%s]'", "arguments": ["a b", "$HOME", 7]}"#,
+            r#""[a b][$HOME][7]""#,
+        ),
+        (
+            r#"{"command": "echo one\necho two", "arguments": ["x"]}"#,
+            r#""one\ntwo""#,
+        ),
+        (
+            r#"{"command": "printf '[%s]'", "arguments": {"--user": "jo", "-n": 3, "only": null, "plain": "x"}}"#,
+            r#""[--user=jo][-n][3][only][plain][x]""#,
+        ),
+        (
+            r#"{"command": "printf '[%s]' $plain", "arguments": {"plain": "x", "other": "y", "--end": true}}"#,
+            r#""[x][--end=true]""#,
+        ),
+        (
             r#"{"command": "cat", "stdin": "from stdin"}"#,
             r#""from stdin""#,
         ),
@@ -180,7 +196,22 @@ async fn nothing_of_a_command_outlives_it() {
         "a background process outlived its command"
     );
 
-    let held_open = shell_within(tight(), "setsid sleep 2 & echo done")
+    // Daemons of all kinds; the last one forks twice and goes to another directory.
+    for command in [
+        "setsid sleep 987654 > /dev/null 2>&1 & echo $!",
+        "setsid -f sh -c 'echo $$ > pid; exec sleep 987654'; until [ -s pid ]; do :; done; cat pid",
+        "nohup setsid sleep 987654 > /dev/null 2>&1 & echo $!",
+        "(cd / && setsid sh -c 'sleep 987654 > /dev/null 2>&1 & echo $!')",
+        "cd / && env -i setsid sh -c 'cd \"$0\"; sleep 987654 > /dev/null 2>&1 & echo $!' \"$HOME\"",
+    ] {
+        let daemon = shell_within(tight(), command).await.unwrap();
+        assert!(
+            !is_alive(daemon.as_str().unwrap()),
+            "a daemon outlived its command: {command}"
+        );
+    }
+
+    let held_open = shell_within(tight(), "setsid sleep 987654 & echo done")
         .await
         .unwrap();
     assert_eq!(
@@ -217,12 +248,75 @@ fn is_alive(pid: &str) -> bool {
 }
 
 #[tokio::test]
+async fn texts_reach_a_command_as_they_are() {
+    let odd = [
+        "a b",
+        "$(id)",
+        "`id`",
+        "; id",
+        "| id",
+        "&& id",
+        "*",
+        "~",
+        "\"",
+        "'",
+        "\\",
+        "-n",
+        "--",
+        "é😀",
+        "",
+        "\t",
+        "a\nb",
+        "${HOME}",
+        "!x",
+        "#x",
+        "%s",
+        "\u{1}\u{7f}",
+    ];
+    let arguments = serde_json::json!({
+        "command": "for a in \"$@\"; do printf '<%s>' \"$a\"; done; printf '<%s>' \"$odd\"; cat",
+        "arguments": odd,
+        "environment": {"odd": odd.join("|")},
+        "stdin": odd.join("|"),
+    });
+    let expected =
+        odd.map(|text| format!("<{text}>")).concat() + &format!("<{0}>{0}", odd.join("|"));
+    let output = run("shell", &arguments.to_string()).await.unwrap();
+    assert_eq!(output.as_str(), Some(&*expected));
+}
+
+#[tokio::test]
+async fn a_command_inherits_nothing_and_may_print_anything() {
+    for (command, expected) in [
+        (
+            "env | sed 's/=.*//' | grep -v '^_$' | sort | tr '\n' ' '",
+            r#""HOME LANG PATH PWD TMPDIR ""#,
+        ),
+        ("ls -A; pwd > /dev/null", r#""""#),
+        (r"printf '\377\000a'", "\"\u{fffd}\\u0000a\""),
+        ("kill -SEGV $$", r#""""#),
+        ("cat", r#""""#),
+        ("exec 1>&- 2>&-; sleep 0", r#""""#),
+    ] {
+        let arguments = serde_json::json!({ "command": command });
+        let output = run("shell", &arguments.to_string()).await.unwrap();
+        assert_eq!(output, json(expected), "{command}");
+    }
+    let killed = run("shell", r#"{"command": "kill -SEGV $$", "return": "code"}"#).await;
+    assert_eq!(killed.unwrap(), json("139"));
+}
+
+#[tokio::test]
 async fn python_gets_its_inputs_and_returns_what_was_asked_for() {
     for (arguments, expected) in [
         (r#"{"code": "print('hi')"}"#, r#""hi""#),
         (
             r#"{"code": "import sys; print(sys.argv[1:], sys.stdin.read())", "arguments": ["a", 2], "stdin": {"x": 1}}"#,
             r#""['a', '2'] {\"x\":1}""#,
+        ),
+        (
+            r#"{"code": "import os, sys; print(sys.argv[1:], os.environ['name'])", "arguments": {"name": "Ada", "--raw": 1, "loud": true, "quiet": false, "none": null}}"#,
+            r#""['--name', 'Ada', '--raw', '1', '--loud'] Ada""#,
         ),
         (
             r#"{"code": "import os; print(os.environ['A'], os.listdir('.'))", "environment": {"A": "é"}}"#,

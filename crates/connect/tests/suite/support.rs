@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ferrovia_connect::{ConnectConfig, Connectors};
 use ferrovia_expr::Value;
-use ferrovia_runtime::port::{Call, Fault, Success};
+use ferrovia_runtime::port::{Call, Fault, Secrets, Success};
 
 pub(crate) fn json(text: &str) -> Value {
     Value::parse_json(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -19,6 +19,7 @@ pub(crate) fn call(kind: &str, arguments: Value) -> Call {
     Call {
         kind: kind.into(),
         arguments,
+        secrets: Secrets::default(),
         idempotency_key: "run-1/effect-1".into(),
         time_limit: Some(Duration::from_secs(20)),
     }

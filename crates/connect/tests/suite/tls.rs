@@ -68,9 +68,14 @@ async fn serve(issuer: &Issuer, name: &str, clients: Option<&Issuer>) -> SocketA
             };
             let shown = stream.get_ref().1.peer_certificates().map_or(0, <[_]>::len);
             let mut request = [0; 4096];
-            let _ = stream.read(&mut request).await;
+            let length = stream.read(&mut request).await.unwrap_or_default();
+            let status = if request[..length].starts_with(b"GET /downgrade ") {
+                "302 Found\r\nlocation: http://127.0.0.1:1/"
+            } else {
+                "200 OK"
+            };
             let answer = format!(
-                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 1\r\n\r\n{shown}"
+                "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 1\r\n\r\n{shown}"
             );
             let _ = stream.write_all(answer.as_bytes()).await;
             let _ = stream.shutdown().await;
@@ -132,6 +137,23 @@ async fn a_server_is_trusted_by_a_configured_root_for_its_own_name() {
             "{fault:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_redirect_does_not_lead_out_of_https() {
+    let issuer = issuer();
+    let server = serve(&issuer, "localhost", None).await;
+    let arguments = json!({"method": "get", "endpoint": format!("https://localhost:{}/downgrade", server.port()), "redirect": true});
+    let fault = execute(
+        &connectors(&trusting(&issuer)),
+        call("http", value(&arguments.to_string())),
+    )
+    .await
+    .unwrap_err();
+    assert!(
+        detail(&fault).contains("the redirect leads from https to http"),
+        "{fault:?}"
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use ferrovia_expr::Expr;
 
 use super::Compiler;
 use super::expression::object;
-use super::site::{At, Site, suggestion};
+use super::site::{At, Site};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::plan::{Call, CallKind, Delivery, Emit, Kind, RunWorkflow, Template, VersionReq};
 use crate::source::Data;
@@ -26,7 +26,13 @@ impl<'n> Compiler<'n> {
             .get("with")
             .map(|with| self.arguments(&with))
             .unwrap_or_default();
-        self.effect(at, kind, members, false)
+        let each = at
+            .path(&["with", "subscription", "foreach"])
+            .map(|each| self.iterator(&each));
+        Kind::Call(Call {
+            each,
+            ..self.effect(at, kind, members, false)
+        })
     }
 
     fn effect(
@@ -35,13 +41,14 @@ impl<'n> Compiler<'n> {
         kind: CallKind,
         members: Vec<(Arc<str>, Template)>,
         detached: bool,
-    ) -> Kind {
-        Kind::Call(Call {
+    ) -> Call {
+        Call {
             kind,
             arguments: object(members),
+            each: None,
             detached,
             delivery: self.delivery(at),
-        })
+        }
     }
 
     /// `metadata.delivery: at-most-once` asks never to send again after a crash.
@@ -60,6 +67,7 @@ impl<'n> Compiler<'n> {
                         &delivery.pointer,
                         format!("there is no delivery {}", delivery.node.to_value()),
                     )
+                    .label("unknown delivery")
                     .hint("write `at-least-once` (the default) or `at-most-once`"),
                 );
                 Delivery::default()
@@ -78,11 +86,22 @@ impl<'n> Compiler<'n> {
                     "document" | "proto" | "agentCard" | "source" => self.resource(&member),
                     "authentication" => self.authentication(&member),
                     "service" | "transport" | "http" => object(self.arguments(&member)),
+                    "subscription" => self.subscription(&member),
                     _ => self.template(&member, Site::Effect),
                 };
                 (key.name.clone(), template)
             })
             .collect()
+    }
+
+    /// Which messages to receive. Its `foreach` holds tasks, which are no argument: see [`Call::each`].
+    fn subscription(&mut self, at: &At<'n>) -> Template {
+        let members = at.entries().filter(|(key, _)| &*key.name != "foreach");
+        object(
+            members
+                .map(|(key, member)| (key.name.clone(), self.template(&member, Site::Effect)))
+                .collect(),
+        )
     }
 
     /// An endpoint in the form `{uri, authentication?}`.
@@ -153,23 +172,7 @@ impl<'n> Compiler<'n> {
         let Some(secret) = name.node.as_str() else {
             return Template::Literal(Default::default());
         };
-        let declared = self.declared_secrets();
-        if !declared.iter().any(|d| &**d == secret) && self.foreign.is_none() {
-            let known: Vec<&str> = declared.iter().map(|d| &**d).collect();
-            let hint = suggestion(secret, &known)
-                .unwrap_or_else(|| format!("add `{secret}` to the list `use.secrets`"));
-            self.report(
-                Diagnostic::warning(
-                    codes::UNDECLARED_SECRET,
-                    name.node.span,
-                    &name.pointer,
-                    format!(
-                        "the secret `{secret}` is not declared; using it is an authorization error"
-                    ),
-                )
-                .hint(hint),
-            );
-        }
+        self.check_declared_secret(secret, name.node.span, &name.pointer);
         let quoted = ferrovia_expr::Value::from(secret).to_json();
         let expr = Expr::compile(&format!("$secrets[{quoted}]"), &["secrets"])
             .expect("indexing a variable by a quoted string is an expression");
@@ -202,7 +205,7 @@ impl<'n> Compiler<'n> {
                 if let Some(returns) = returns {
                     members.push(("return".into(), Template::Literal(returns.node.to_value())));
                 }
-                return self.effect(at, kind, members, detached);
+                return Kind::Call(self.effect(at, kind, members, detached));
             }
         }
         let workflow = body.get("workflow").unwrap_or_else(|| body.clone());

@@ -1,7 +1,6 @@
 //! `listen` and `schedule`: consumption strategies, filters, correlation.
 
-use std::str::FromStr;
-
+use croner::parser::{CronParser, Seconds, Year};
 use ferrovia_expr::Value;
 
 use super::Compiler;
@@ -10,7 +9,7 @@ use super::site::{At, Site};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::plan::{
     AttributeMatch, Consumption, Correlation, EventFilter, EventRead, Iterator, Kind, Listen,
-    Matcher, Schedule, Strategy, Until,
+    Matcher, Schedule, Strategy, Template, Until,
 };
 
 impl<'n> Compiler<'n> {
@@ -25,7 +24,8 @@ impl<'n> Compiler<'n> {
         })
     }
 
-    fn iterator(&mut self, at: &At<'n>) -> Iterator {
+    /// `foreach` of a `listen` or of a subscription: `item` and `index` unless named otherwise.
+    pub(super) fn iterator(&mut self, at: &At<'n>) -> Iterator {
         let item = at.text("item").unwrap_or_else(|| "item".into());
         let index = at.text("at").unwrap_or_else(|| "index".into());
         let (body, output, export) = self.with_locals([item.clone(), index.clone()], |compiler| {
@@ -101,7 +101,7 @@ impl<'n> Compiler<'n> {
             };
             let expect = correlation
                 .get("expect")
-                .map(|expect| self.template(&expect, site));
+                .map(|expect| self.expectation(&expect, site));
             correlate.push(Correlation {
                 name: key.name.clone(),
                 from,
@@ -109,6 +109,16 @@ impl<'n> Compiler<'n> {
             });
         }
         EventFilter { with, correlate }
+    }
+
+    /// A constant or an expression. A path such as `.order.id` or `$context.order` is an expression without `${ }` too: as
+    /// a constant it could not be meant.
+    fn expectation(&mut self, at: &At<'n>, site: Site) -> Template {
+        let path = at.node.as_str().filter(|text| is_path(text));
+        match path.and_then(|source| self.expr(source, at, site)) {
+            Some(expr) => Template::Expr(expr),
+            None => self.template(at, site),
+        }
     }
 
     fn matcher(&mut self, at: &At<'n>, site: Site) -> Option<Matcher> {
@@ -137,14 +147,8 @@ impl<'n> Compiler<'n> {
 
     pub(super) fn schedule(&mut self, at: &At<'n>) -> Schedule {
         let cron = at.text("cron");
-        if let (Some(pattern), Some(place)) = (&cron, at.get("cron"))
-            && let Err(error) = croner::Cron::from_str(pattern)
-        {
-            self.report(
-                Diagnostic::error(codes::INVALID_CRON, place.node.span, &place.pointer, "this is not a cron expression")
-                    .label(error.to_string())
-                    .hint("five fields: minute, hour, day of month, month, day of week; `0 6 * * 1-5` is 06:00 on weekdays"),
-            );
+        if let Some(place) = at.get("cron") {
+            self.check_cron(&place);
         }
         let mut duration = |key| {
             at.get(key)
@@ -161,6 +165,77 @@ impl<'n> Compiler<'n> {
             on,
         }
     }
+}
+
+/// The fields of a cron expression.
+const CRON_FIELDS: [&str; 5] = [
+    "a minute (0 to 59)",
+    "an hour (0 to 23)",
+    "a day of the month (1 to 31)",
+    "a month (1 to 12, or JAN to DEC)",
+    "a day of the week (0 to 7, or SUN to SAT)",
+];
+
+impl<'n> Compiler<'n> {
+    fn check_cron(&mut self, at: &At<'n>) {
+        let Some(pattern) = at.node.as_str().filter(|pattern| !is_cron(pattern)) else {
+            return;
+        };
+        let fields: Vec<&str> = pattern.split_whitespace().collect();
+        let wrong = fields.iter().enumerate().find(|(index, field)| {
+            let alone = std::array::from_fn(|at| if at == *index { **field } else { "*" });
+            let alone: [&str; CRON_FIELDS.len()] = alone;
+            !is_cron(&alone.join(" "))
+        });
+        let (part, label) = match wrong {
+            Some((index, field)) if fields.len() == CRON_FIELDS.len() => {
+                let start = field.as_ptr() as usize - pattern.as_ptr() as usize;
+                (
+                    start..start + field.len(),
+                    format!("not {}", CRON_FIELDS[index]),
+                )
+            }
+            _ => (
+                0..pattern.len(),
+                format!("has {} fields, not 5", fields.len()),
+            ),
+        };
+        let hint = match fields.len() {
+            6 => "there is no field for seconds: minute, hour, day of month, month, day of week",
+            _ => {
+                "five fields: minute, hour, day of month, month, day of week; `0 6 * * 1-5` is 06:00 on weekdays"
+            }
+        };
+        self.report(
+            Diagnostic::error(
+                codes::INVALID_CRON,
+                self.span_within(at, pattern, part),
+                &at.pointer,
+                "this is not a cron expression",
+            )
+            .label(label)
+            .hint(hint),
+        );
+    }
+}
+
+fn is_cron(pattern: &str) -> bool {
+    CronParser::builder()
+        .seconds(Seconds::Disallowed)
+        .year(Year::Disallowed)
+        .build()
+        .parse(pattern)
+        .is_ok()
+}
+
+/// `.name` or `$name`, perhaps with more of the kind behind it.
+fn is_path(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with(['.', '$'])
+        && text[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text[1..]
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_.[]".contains(&b))
 }
 
 fn read(at: &At<'_>) -> EventRead {

@@ -1,19 +1,32 @@
 //! Strings that are expressions: strict and loose mode, variables, secrets, templates, durations, schemas.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use ferrovia_expr::{Expr, ExprError, ExprErrorKind, Value};
 
+use super::advice;
+use super::secret::{is_sealed, secret_names};
 use super::site::{At, Site};
-use super::{Compiler, Mode, SecretsInData};
-use crate::diagnostic::{Diagnostic, codes};
-use crate::plan::{Duration, InputSpec, OutputSpec, Schema, Template, UriTemplate};
+use super::written::part_as_written;
+use super::{Compiler, Mode};
+use crate::diagnostic::{Diagnostic, codes, with_hint};
+use crate::plan::{
+    Duration, DurationError, InputSpec, OutputSpec, Schema, SchemaProblem, Template, UriTemplate,
+};
 use crate::source::{Data, Span};
+
+/// Gives an error's `detail` the name `details` as well, by which some runtimes know it. Put before expressions that say
+/// `details`; errors themselves stay as the standard has them.
+const WITH_DETAILS: &str =
+    r#"if type == "object" and has("detail") then .details = .detail else . end"#;
 
 /// The text inside `${ … }` when the whole string is one expression.
 pub(super) fn enclosed(text: &str) -> Option<&str> {
-    text.trim().strip_prefix("${")?.strip_suffix('}')
+    text.trim().strip_prefix(OPENING)?.strip_suffix('}')
 }
+
+pub(super) const OPENING: &str = "${";
 
 impl<'n> Compiler<'n> {
     pub(super) fn expression_language(&mut self, root: &At<'n>) {
@@ -31,6 +44,7 @@ impl<'n> Compiler<'n> {
                         language.node.to_value()
                     ),
                 )
+                .label("only jq is")
                 .hint("write expressions in `jq`, the language every runtime of the standard has"),
             );
         }
@@ -48,7 +62,7 @@ impl<'n> Compiler<'n> {
             Ok(expr) => self.permitted(expr, at, site),
             Err(errors) => {
                 for error in errors {
-                    let finding = self.expression_finding(source, &error, at);
+                    let finding = self.expression_finding(source, &error, at, site);
                     self.report(finding);
                 }
                 None
@@ -60,90 +74,102 @@ impl<'n> Compiler<'n> {
         let mut known: Vec<&str> = site.variables().to_vec();
         known.extend(["secrets", "secret", "authorization"]);
         known.extend(self.locals.iter().map(|name| &**name));
-        Expr::compile(source, &known)
+        let expr = Expr::compile(source, &known)?;
+        if self.caught.is_empty() || !source.contains("details") {
+            return Ok(expr);
+        }
+        let errors = self.caught.iter();
+        let renamed: String = errors
+            .map(|name| format!("(${name} | {WITH_DETAILS}) as ${name} | "))
+            .collect();
+        Ok(Expr::compile(&format!("{renamed}{source}"), &known).unwrap_or(expr))
     }
 
-    /// Refuses secrets where their values would enter the state.
-    fn permitted(&mut self, expr: Expr, at: &At<'n>, site: Site) -> Option<Expr> {
-        let names_secrets = expr
-            .variables()
-            .iter()
-            .any(|v| matches!(&**v, "secrets" | "secret"));
-        if !names_secrets {
+    /// A condition on an error, which is its input.
+    pub(super) fn error_condition(&mut self, at: &At<'n>) -> Option<Expr> {
+        let expr = self.condition(at, Site::Definition)?;
+        if !expr.source().contains("details") {
             return Some(expr);
         }
-        self.check_declared_secrets(&expr, at);
-        if site == Site::Effect || self.options.secrets_in_data == SecretsInData::Allow {
-            return Some(expr);
-        }
-        self.report(
-            Diagnostic::error(codes::SECRET_IN_DATA, at.node.span, &at.pointer, "a secret would become part of the run's data")
-                .label("`$secrets` is not available here")
-                .hint(
-                    "use `$secrets` in the `with` of a call, where it is resolved as the call leaves; \
-                     or set `secrets.in_data = \"allow\"` and accept that the value is stored in clear",
-                ),
-        );
-        None
+        let source = format!("{WITH_DETAILS} | {}", expr.source());
+        Some(self.try_expr(&source, Site::Definition).unwrap_or(expr))
     }
 
-    fn check_declared_secrets(&mut self, expr: &Expr, at: &At<'n>) {
-        let declared = self.declared_secrets();
-        for name in secret_names(expr.source()) {
-            if !declared.contains(&name) && self.foreign.is_none() {
-                let known: Vec<&str> = declared.iter().map(|d| &**d).collect();
-                let hint = super::site::suggestion(&name, &known)
-                    .unwrap_or_else(|| format!("add `{name}` to the list `use.secrets`"));
-                self.report(
-                    Diagnostic::warning(
-                        codes::UNDECLARED_SECRET,
-                        at.node.span,
-                        &at.pointer,
-                        format!("the secret `{name}` is not declared; using it is an authorization error"),
-                    )
-                    .hint(hint),
-                );
-            }
-        }
-    }
-
-    fn expression_finding(&self, source: &str, error: &ExprError, at: &At<'n>) -> Diagnostic {
+    fn expression_finding(
+        &self,
+        source: &str,
+        error: &ExprError,
+        at: &At<'n>,
+        site: Site,
+    ) -> Diagnostic {
         let code = match error.kind {
             ExprErrorKind::Syntax => codes::EXPRESSION_SYNTAX,
             ExprErrorKind::UnknownFunction => codes::EXPRESSION_FUNCTION,
             ExprErrorKind::UnknownVariable => codes::EXPRESSION_VARIABLE,
             ExprErrorKind::Forbidden => codes::EXPRESSION_FORBIDDEN,
-            ExprErrorKind::Recursion | ExprErrorKind::Nesting | ExprErrorKind::Size => {
-                codes::EXPRESSION_LIMIT
-            }
+            ExprErrorKind::Nesting | ExprErrorKind::Size => codes::EXPRESSION_LIMIT,
         };
         let span = self.span_within(at, source, error.span.clone());
         let finding = Diagnostic::error(code, span, &at.pointer, error.message.clone());
-        let hint = match error.kind {
-            ExprErrorKind::Syntax if source.contains("${") => Some(
-                "an expression is the whole text; to put values into text write `${ \"Hello \\(.name)\" }`".to_owned(),
-            ),
-            _ => error.hint.clone(),
-        };
-        match hint {
-            Some(hint) => finding.hint(hint),
+        let hint = error
+            .hint
+            .clone()
+            .or_else(|| self.expression_hint(source, error, site));
+        let finding = match advice::label(error) {
+            Some(label) => finding.label(label),
             None => finding,
-        }
+        };
+        with_hint(finding, hint)
     }
 
-    /// The place of a part of an expression, when the document holds the expression unescaped.
-    fn span_within(&self, at: &At<'n>, source: &str, part: std::ops::Range<usize>) -> Span {
+    /// What to do about an expression, where its language alone has no advice.
+    fn expression_hint(&self, source: &str, error: &ExprError, site: Site) -> Option<String> {
+        if error.kind != ExprErrorKind::UnknownVariable {
+            return advice::about(source, error);
+        }
+        let is_output = source.get(error.span.clone()) == Some("$output");
+        if is_output {
+            return Some(
+                "`$output` exists in `export.as`; in `output.as` the output is `.`, \
+                 and in the next task it is the input"
+                    .to_owned(),
+            );
+        }
+        let locals = self.locals.iter().rev().map(|name| &**name);
+        let known: Vec<String> = locals
+            .chain(site.variables().iter().copied())
+            .map(|name| format!("${name}"))
+            .collect();
+        Some(format!("variables here are {}", known.join(", ")))
+    }
+
+    /// The place of a part of an expression in the document.
+    pub(super) fn span_within(&self, at: &At<'n>, source: &str, part: Range<usize>) -> Span {
         let whole = at.node.span;
-        let written = self.text.get(whole.start as usize..whole.end as usize);
-        match written.and_then(|written| written.find(source)) {
-            Some(offset) if self.foreign.is_none() && part.end <= source.len() => {
-                let start = whole.start + (offset + part.start) as u32;
-                let end = (whole.start + (offset + part.end) as u32)
-                    .max(start + 1)
-                    .min(whole.end.max(start));
-                Span { start, end }
+        if self.foreign.is_some() {
+            return whole;
+        }
+        let found = || {
+            let value = at.node.as_str()?;
+            let before = match enclosed(value) {
+                Some(inner) if inner == source => {
+                    value.len() - value.trim_start().len() + OPENING.len()
+                }
+                _ => 0,
+            };
+            let written = self.text.get(whole.start as usize..whole.end as usize)?;
+            part_as_written(written, value, before + part.start..before + part.end)
+        };
+        match found() {
+            Some(part) => {
+                let start = whole.start + part.start as u32;
+                let end = (whole.start + part.end as u32).max(start + 1);
+                Span {
+                    start,
+                    end: end.min(whole.end.max(start)),
+                }
             }
-            _ => whole,
+            None => whole,
         }
     }
 
@@ -193,16 +219,16 @@ impl<'n> Compiler<'n> {
                 Err(_) => literal,
             };
         }
-        if text.contains("${") {
+        if let Some(meant) = advice::interpolation(text, &at.pointer) {
             self.report(
                 Diagnostic::warning(
                     codes::INTERPOLATION,
-                    at.node.span,
+                    self.span_within(at, text, meant.part),
                     &at.pointer,
                     "`${` inside a text is not evaluated",
                 )
                 .label("stays as it is written")
-                .hint("make the whole text one expression: `${ \"Hello \\(.name)\" }`"),
+                .hint(meant.hint),
             );
         }
         literal
@@ -232,20 +258,38 @@ impl<'n> Compiler<'n> {
 
     pub(super) fn duration(&mut self, at: &At<'n>, site: Site) -> Option<Duration> {
         if let Some(source) = at.node.as_str().and_then(enclosed) {
-            return self.expr(source, at, site).map(Duration::Expr);
+            let expr = self.expr(source, at, site)?;
+            if let Some(Err(error)) = expr.literal().map(crate::plan::literal_ms) {
+                self.invalid_duration(at, &error);
+                return None;
+            }
+            return Some(Duration::Expr(expr));
         }
         match crate::plan::literal_ms(&at.node.to_value()) {
             Ok(ms) => Some(Duration::Fixed(ms)),
             Err(error) => {
-                self.report(Diagnostic::error(
-                    codes::INVALID_DURATION,
-                    at.node.span,
-                    &at.pointer,
-                    error.to_string(),
-                ));
+                self.invalid_duration(at, &error);
                 None
             }
         }
+    }
+
+    fn invalid_duration(&mut self, at: &At<'n>, error: &DurationError) {
+        let hint = match error {
+            DurationError::TooLong => "write a shorter one; 100 years is the limit",
+            DurationError::Invalid(_) | DurationError::Eval(_) => {
+                "write `PT30S`, or `{ seconds: 30 }`"
+            }
+        };
+        let message = match error {
+            DurationError::TooLong => error.to_string(),
+            DurationError::Invalid(value) => format!("{value} is not a duration"),
+            DurationError::Eval(error) => error.to_string(),
+        };
+        self.report(
+            Diagnostic::error(codes::INVALID_DURATION, self.mark(at), &at.pointer, message)
+                .hint(hint),
+        );
     }
 
     /// The `timeout` of a task or workflow: inline or by name.
@@ -300,6 +344,7 @@ impl<'n> Compiler<'n> {
                         format.node.to_value()
                     ),
                 )
+                .label("only JSON Schema is")
                 .hint("write a JSON Schema and leave `format` out"),
             );
             return None;
@@ -319,53 +364,39 @@ impl<'n> Compiler<'n> {
         };
         match Schema::compile(&document) {
             Ok(schema) => Some(schema),
-            Err(reason) => {
-                self.report(
-                    Diagnostic::error(
-                        codes::INVALID_SCHEMA,
-                        place.node.span,
-                        &place.pointer,
-                        "this is not a valid JSON Schema",
-                    )
-                    .label(reason),
-                );
+            Err(problem) => {
+                self.invalid_schema(&place, problem);
                 None
             }
         }
     }
-}
 
-fn is_sealed(expr: &Expr) -> bool {
-    expr.variables()
-        .iter()
-        .any(|name| crate::plan::is_sealed_variable(name))
-}
-
-/// The secrets that an expression names literally: `$secrets.name` and `$secrets["name"]`.
-fn secret_names(source: &str) -> Vec<Arc<str>> {
-    let mut names: Vec<Arc<str>> = Vec::new();
-    for (at, variable) in source.match_indices("$secret") {
-        let rest = &source[at + variable.len()..];
-        let rest = rest.strip_prefix('s').unwrap_or(rest).trim_start();
-        let rest = rest.strip_prefix('.').unwrap_or(rest).trim_start();
-        let name = match rest.strip_prefix("[\"").or_else(|| rest.strip_prefix('"')) {
-            Some(quoted) => quoted.split('"').next().unwrap_or_default(),
-            None => {
-                let end = rest
-                    .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                    .unwrap_or(rest.len());
-                if source[at..].starts_with("$secrets.") || source[at..].starts_with("$secret.") {
-                    &rest[..end]
-                } else {
-                    ""
-                }
-            }
+    /// Points at the part of the schema that is wrong, as far as the document itself holds it.
+    fn invalid_schema(&mut self, schema: &At<'n>, problem: SchemaProblem) {
+        let inline = crate::source::locate(schema.node, &problem.pointer).is_some();
+        let (pointer, message) = match inline && !schema.pointer.ends_with("/resource") {
+            true => (
+                format!("{}{}", schema.pointer, problem.pointer),
+                "this is not a valid JSON Schema".to_owned(),
+            ),
+            false => (
+                schema.pointer.clone(),
+                format!(
+                    "what is there is not a valid JSON Schema (at {})",
+                    problem.pointer
+                ),
+            ),
         };
-        if !name.is_empty() && !names.iter().any(|n| &**n == name) {
-            names.push(name.into());
-        }
+        let span = match self.foreign {
+            None => crate::source::mark(self.root, &pointer).unwrap_or(schema.node.span),
+            Some(_) => schema.node.span,
+        };
+        let hint = problem.hint();
+        self.report(with_hint(
+            Diagnostic::error(codes::INVALID_SCHEMA, span, pointer, message).label(problem.message),
+            hint,
+        ));
     }
-    names
 }
 
 pub(super) fn array(items: Vec<Template>) -> Template {
@@ -403,28 +434,6 @@ fn literals<'t>(templates: impl Iterator<Item = &'t Template>) -> Option<Vec<Val
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_named_literally_are_found() {
-        for (source, expected) in [
-            ("$secrets.apiKey", vec!["apiKey"]),
-            (
-                "\"Bearer \" + $secrets.a.b + $secrets[\"c-d\"]",
-                vec!["a", "c-d"],
-            ),
-            ("$secret.old", vec!["old"]),
-            ("$secrets | keys", vec![]),
-            ("$secrets[.which]", vec![]),
-            (".secrets.x", vec![]),
-        ] {
-            let names = secret_names(source);
-            assert_eq!(
-                names.iter().map(|n| &**n).collect::<Vec<_>>(),
-                expected,
-                "{source}"
-            );
-        }
-    }
 
     #[test]
     fn only_a_whole_text_is_an_expression() {

@@ -101,6 +101,7 @@ impl<'n> Compiler<'n> {
     pub(super) fn discarding(&mut self, compile: impl FnOnce(&mut Self)) {
         let kept = (self.tasks.len(), self.lists.len(), self.interests.len());
         compile(self);
+        self.discarded += self.tasks.len() - kept.0;
         self.tasks.truncate(kept.0);
         self.lists.truncate(kept.1);
         self.interests.truncate(kept.2);

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::Compiler;
 use super::site::{At, suggestion};
+use super::task::KEYWORDS;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::plan::{Flow, Kind, ListId, Task};
-use crate::source::Key;
+use crate::plan::{Flow, Kind, ListId, Task, TaskId};
+use crate::source::{Data, Key, Node};
 
 const DIRECTIVES: [&str; 3] = ["continue", "exit", "end"];
 
@@ -47,7 +48,6 @@ impl<'n> Compiler<'n> {
                 );
             }
             if let Some(first) = seen.insert(&key.name, key) {
-                let line = 1 + self.text[..first.span.start as usize].matches('\n').count();
                 self.report(
                     Diagnostic::error(
                         codes::DUPLICATE_TASK,
@@ -56,9 +56,8 @@ impl<'n> Compiler<'n> {
                         format!("two tasks of this list are named `{}`", key.name),
                     )
                     .label("second task of this name")
-                    .hint(format!(
-                        "the first one is on line {line}; rename one of them"
-                    )),
+                    .hint("rename one of them, so that `then` stays unambiguous")
+                    .also(first.span, "first task of this name"),
                 );
             }
         }
@@ -78,10 +77,7 @@ impl<'n> Compiler<'n> {
                 if let Some(index) = names.iter().position(|sibling| *sibling == name) {
                     return Flow::Goto(index as u32);
                 }
-                let hint = suggestion(name, names).unwrap_or_else(|| {
-                    "`then` may name a task of the same list, or be `continue`, `exit` or `end`"
-                        .into()
-                });
+                let hint = self.target_hint(name, names);
                 self.report(
                     Diagnostic::error(
                         codes::UNKNOWN_TASK,
@@ -107,29 +103,57 @@ impl<'n> Compiler<'n> {
         Flow::Continue
     }
 
+    fn target_hint(&self, name: &str, siblings: &[&str]) -> String {
+        let known: Vec<&str> = siblings.iter().copied().chain(DIRECTIVES).collect();
+        if let Some(meant) = suggestion(name, &known) {
+            return meant;
+        }
+        if is_task(self.root, name) {
+            return format!(
+                "`{name}` is a task of another list, and `then` stays in its own; `exit` leaves this list"
+            );
+        }
+        match name.to_lowercase().as_str() {
+            "stop" | "finish" | "finished" | "done" | "return" | "terminate" | "complete" => {
+                "write `end` to end the workflow, or `exit` to leave this list"
+            }
+            "break" => "write `exit` to leave this list",
+            "next" => "write `continue`, or leave `then` out",
+            _ => "`then` may name a task of the same list, or be `continue`, `exit` or `end`",
+        }
+        .to_owned()
+    }
+
     /// Warns of tasks of the list and of all lists below that control never reaches.
     pub(super) fn check_reachability(&mut self, root: ListId) {
+        // A `then` that leads nowhere makes its task seem unreachable.
+        let misled = |finding: &Diagnostic| finding.code == codes::UNKNOWN_TASK;
+        if self.findings.iter().any(misled) {
+            return;
+        }
         let mut lists = vec![root];
         let mut unreachable: Vec<Arc<str>> = Vec::new();
         while let Some(list) = lists.pop() {
             let ids = self.lists[list.0 as usize].0.clone();
-            let reached = self.reached(list);
+            let mut reached = vec![false; ids.len()];
+            self.reach(&ids, 0, &mut reached);
             for (index, id) in ids.iter().enumerate() {
                 let task = &self.tasks[id.0 as usize];
-                if reached[index] {
-                    self.lists_below(task, &mut lists);
-                } else {
+                if !reached[index] {
                     unreachable.push(task.pointer.clone());
+                    // What only this one leads to is not told too.
+                    self.reach(&ids, index, &mut reached);
                 }
+                self.lists_below(task, &mut lists);
             }
         }
         for pointer in unreachable {
-            let Some(node) = crate::source::locate(self.root, &pointer) else {
+            let Some(name) = crate::source::key_span(self.root, &pointer) else {
                 continue;
             };
             let finding = Diagnostic::warning(
                 codes::UNREACHABLE,
-                node.span,
+                name,
                 &*pointer,
                 "this task is never reached",
             )
@@ -139,10 +163,9 @@ impl<'n> Compiler<'n> {
         }
     }
 
-    fn reached(&self, list: ListId) -> Vec<bool> {
-        let ids = &self.lists[list.0 as usize].0;
-        let mut reached = vec![false; ids.len()];
-        let mut next = vec![0];
+    /// Marks the tasks of a list that control can reach from one of them.
+    fn reach(&self, ids: &[TaskId], from: usize, reached: &mut [bool]) {
+        let mut next = vec![from];
         while let Some(index) = next.pop() {
             if index >= ids.len() || std::mem::replace(&mut reached[index], true) {
                 continue;
@@ -155,7 +178,6 @@ impl<'n> Compiler<'n> {
                 }
             }
         }
-        reached
     }
 
     /// Every way control may leave a task.
@@ -211,5 +233,18 @@ impl<'n> Compiler<'n> {
             | Kind::Set(_) => {}
             Kind::Switch(_) | Kind::Wait(_) | Kind::Function(_) => {}
         }
+    }
+}
+
+/// Whether a document has a task of this name in any of its lists.
+fn is_task(node: &Node, name: &str) -> bool {
+    match &node.data {
+        Data::Scalar(_) => false,
+        Data::Sequence(items) => items.iter().any(|item| {
+            let task = item.get(name);
+            let kind = |task: &Node| KEYWORDS.iter().any(|keyword| task.get(keyword).is_some());
+            task.is_some_and(kind) || is_task(item, name)
+        }),
+        Data::Mapping(entries) => entries.iter().any(|(_, value)| is_task(value, name)),
     }
 }

@@ -1,5 +1,6 @@
 //! Calls of functions: found by name, expanded at the call with an input of their own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ferrovia_expr::Value;
@@ -7,9 +8,10 @@ use ferrovia_expr::Value;
 use super::flow::Siblings;
 use super::reference::FunctionName;
 use super::site::{At, Site, suggestion};
-use super::{Compiler, FUNCTION_DEPTH_MAX, Foreign};
+use super::{Compiler, FUNCTION_DEPTH_MAX, Foreign, TASKS_MAX};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::plan::{Function, FunctionBody, Kind, Template};
+use crate::source::mark;
 
 impl<'n> Compiler<'n> {
     pub(super) fn function_call(&mut self, at: &At<'n>, name: &At<'n>) -> Kind {
@@ -22,7 +24,8 @@ impl<'n> Compiler<'n> {
                 .tasks
                 .get(task.0 as usize)
                 .and_then(|task| task.input.schema.clone());
-            self.check_literal_input(at, input, schema);
+            let called = name.node.as_str().unwrap_or_default();
+            self.check_literal_input(at, called, input, schema);
         }
         Kind::Function(Function { with, body })
     }
@@ -32,12 +35,11 @@ impl<'n> Compiler<'n> {
         let Some(called) = name.node.as_str() else {
             return missing("the call has no name".into());
         };
-        if self.calls.iter().any(|outer| outer == called) {
-            self.report(
-                Diagnostic::error(codes::FUNCTION_RECURSION, name.node.span, &name.pointer, format!("the function `{called}` calls itself"))
-                    .label(format!("{} → {called}", self.calls.join(" → ")))
-                    .hint("put the repetition into a `for`, or into a workflow started with `run: workflow`"),
-            );
+        if self.is_full {
+            return missing("the workflow has too many tasks".into());
+        }
+        if let Some(first) = self.calls.iter().position(|outer| outer == called) {
+            self.recursion(name, called, first);
             return missing(format!("the function `{called}` calls itself"));
         }
         if self.calls.len() >= FUNCTION_DEPTH_MAX {
@@ -46,7 +48,7 @@ impl<'n> Compiler<'n> {
                 name.node.span,
                 &name.pointer,
                 format!("functions call functions more than {FUNCTION_DEPTH_MAX} deep"),
-            ));
+            ).hint("put a part of the chain into a workflow of its own and start it with `run: workflow`"));
             return missing("functions are nested too deeply".into());
         }
         let declared = At::root(self.root)
@@ -54,6 +56,7 @@ impl<'n> Compiler<'n> {
             .and_then(|f| f.get(called));
         match declared {
             Some(function) => {
+                self.expanded.insert(called);
                 let outer = self.foreign.take();
                 let body = self.expand(called, &function, at);
                 self.foreign = outer;
@@ -61,6 +64,27 @@ impl<'n> Compiler<'n> {
             }
             None => self.linked_function(at, name, called),
         }
+    }
+
+    /// Reports functions that call one another in a circle, once for each circle.
+    fn recursion(&mut self, name: &At<'n>, called: &str, first: usize) {
+        let chain = self.calls[first..].join(" → ");
+        let circle: BTreeSet<String> = self.calls[first..].iter().cloned().collect();
+        if !self.circles.insert(circle) {
+            return;
+        }
+        self.report(
+            Diagnostic::error(
+                codes::FUNCTION_RECURSION,
+                name.node.span,
+                &name.pointer,
+                format!("the function `{called}` calls itself"),
+            )
+            .label(format!("{chain} → {called}"))
+            .hint(
+                "put the repetition into a `for`, or into a workflow started with `run: workflow`",
+            ),
+        );
     }
 
     fn linked_function(&mut self, at: &At<'n>, name: &At<'n>, called: &str) -> FunctionBody {
@@ -79,12 +103,17 @@ impl<'n> Compiler<'n> {
                 let body = match link.node() {
                     Ok(node) => self.expand(called, &At::root(node), at),
                     Err(reason) => {
-                        self.report(Diagnostic::error(
-                            codes::LINK_UNUSABLE,
-                            name.node.span,
-                            &name.pointer,
-                            reason,
-                        ));
+                        self.foreign.clone_from(&outer);
+                        self.report(
+                            Diagnostic::error(
+                                codes::LINK_UNUSABLE,
+                                name.node.span,
+                                &name.pointer,
+                                format!("the function `{called}` is not usable: {reason}"),
+                            )
+                            .label("called here")
+                            .hint("correct the function file: it holds one task, without a name"),
+                        );
                         FunctionBody::Missing(
                             format!("the function `{called}` is not usable").into(),
                         )
@@ -112,6 +141,7 @@ impl<'n> Compiler<'n> {
                 &name.pointer,
                 reason.clone(),
             )
+            .label("not loaded")
             .hint("the workflow can still run; reaching this call is a configuration error"),
         );
         FunctionBody::Missing(reason.into())
@@ -144,7 +174,7 @@ impl<'n> Compiler<'n> {
                 let names: Vec<&str> = keys(&catalogs);
                 Err(Diagnostic::error(
                     codes::UNKNOWN_REFERENCE,
-                    name.node.span,
+                    self.span_within(name, called, called.len() - catalog.len()..called.len()),
                     &name.pointer,
                     format!("there is no catalog named `{catalog}`"),
                 )
@@ -156,11 +186,10 @@ impl<'n> Compiler<'n> {
             None => {
                 let mut names = keys(&functions);
                 names.extend(["http", "openapi", "grpc", "asyncapi", "a2a", "mcp"]);
+                let hint = suggestion(called, &names).unwrap_or_else(|| how_to_declare(called));
                 Err(unknown(
                     format!("there is no function named `{called}`"),
-                    suggestion(called, &names).unwrap_or_else(|| {
-                        format!("declare it under `use.functions.{called}`, or name a catalog: `{called}:1.0.0@default`")
-                    }),
+                    hint,
                 ))
             }
         }
@@ -183,24 +212,30 @@ impl<'n> Compiler<'n> {
     fn check_literal_input(
         &mut self,
         at: &At<'n>,
+        called: &str,
         input: &Value,
         schema: Option<crate::plan::Schema>,
     ) {
-        let Some(Err(crate::plan::SchemaError::Invalid(violations))) =
-            schema.map(|schema| schema.validate(input))
-        else {
+        let Some(Ok(violations)) = schema.map(|schema| schema.violations(input)) else {
             return;
         };
-        let Some(with) = at.get("with") else { return };
-        self.report(
-            Diagnostic::error(
-                codes::WRONG_ARGUMENTS,
-                with.node.span,
-                &with.pointer,
-                "these arguments do not fit the function's input schema",
-            )
-            .label(violations),
-        );
+        for violation in violations {
+            let pointer = format!("{}/with{}", at.pointer, violation.pointer);
+            let span = match self.foreign {
+                None => mark(self.root, &pointer).or_else(|| mark(self.root, &at.pointer)),
+                Some(_) => None,
+            };
+            self.report(
+                Diagnostic::error(
+                    codes::WRONG_ARGUMENTS,
+                    span.unwrap_or(at.node.span),
+                    pointer,
+                    format!("this does not fit the input of the function `{called}`"),
+                )
+                .label(violation.message)
+                .hint("the function says what it takes in its `input.schema`"),
+            );
+        }
     }
 
     /// Compiles functions that no task calls, for their findings alone.
@@ -210,6 +245,10 @@ impl<'n> Compiler<'n> {
             .iter()
             .flat_map(|functions| functions.entries().collect::<Vec<_>>())
         {
+            // Many of them, each with many calls, would take too long.
+            if self.discarded >= TASKS_MAX || !self.expanded.insert(&key.name) {
+                continue;
+            }
             let at = At {
                 reference: function.pointer.clone(),
                 ..function.clone()
@@ -228,4 +267,15 @@ fn keys<'n>(at: &Option<At<'n>>) -> Vec<&'n str> {
         .iter()
         .map(|(key, _)| &*key.name)
         .collect()
+}
+
+fn how_to_declare(called: &str) -> String {
+    match called.split([':', '@']).next() {
+        Some(name) if name.len() < called.len() => format!(
+            "a function of a catalog has a version of three parts, such as `{name}:1.0.0@default`"
+        ),
+        _ => format!(
+            "declare it under `use.functions.{called}`, or name a catalog: `{called}:1.0.0@default`"
+        ),
+    }
 }

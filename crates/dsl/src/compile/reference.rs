@@ -16,6 +16,8 @@ use crate::source::{Data, Node};
 pub struct Link {
     node: Result<Node, String>,
     value: Value,
+    text: String,
+    is_function: bool,
 }
 
 impl Link {
@@ -26,12 +28,15 @@ impl Link {
         Ok(Link {
             node: Ok(node),
             value,
+            text: text.to_owned(),
+            is_function: false,
         })
     }
 
     /// Reads a linked document that must be a task.
     pub fn parse_function(text: &str) -> Result<Link, String> {
         let mut link = Link::parse(text)?;
+        link.is_function = true;
         if let Ok(node) = &link.node {
             let findings = crate::shape::check_task(node);
             if findings
@@ -55,6 +60,48 @@ impl Link {
 
     pub(super) fn value(&self) -> &Value {
         &self.value
+    }
+}
+
+/// How a link is kept: what it is, and its text, or why it could not be loaded.
+#[derive(serde::Serialize, serde::Deserialize)]
+enum Kept {
+    Function(String),
+    Document(String),
+    Missing(String),
+}
+
+impl super::Links {
+    /// All that a definition can be compiled from again, without loading anything.
+    pub fn keep(&self) -> String {
+        let kept: std::collections::BTreeMap<&str, Kept> = self
+            .0
+            .iter()
+            .map(|(key, link)| {
+                let kept = match link {
+                    Ok(link) if link.is_function => Kept::Function(link.text.clone()),
+                    Ok(link) => Kept::Document(link.text.clone()),
+                    Err(why) => Kept::Missing(why.clone()),
+                };
+                (key.as_str(), kept)
+            })
+            .collect();
+        serde_json::to_string(&kept).expect("texts are JSON")
+    }
+
+    /// What [`Self::keep`] gave.
+    pub fn kept(text: &str) -> Result<super::Links, String> {
+        let kept: std::collections::BTreeMap<String, Kept> =
+            serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let links = kept.into_iter().map(|(key, kept)| {
+            let link = match kept {
+                Kept::Function(text) => Link::parse_function(&text),
+                Kept::Document(text) => Link::parse(&text),
+                Kept::Missing(why) => Err(why),
+            };
+            (key, link)
+        });
+        Ok(super::Links(links.collect()))
     }
 }
 
@@ -220,13 +267,13 @@ impl<'n> Compiler<'n> {
     /// The schema that a resource refers to, or why it is missing.
     pub(super) fn linked_schema(&mut self, resource: &At<'n>) -> Result<Value, String> {
         let Some(uri) = resource.node.get("endpoint").and_then(literal_uri) else {
-            let reason = "the place of a schema must be known before the run: expressions and URI variables cannot be used here";
-            self.report(Diagnostic::error(
-                codes::DYNAMIC_SCHEMA,
-                resource.node.span,
-                &resource.pointer,
-                reason,
-            ));
+            let reason = "the place of a schema must be known before the run";
+            let place = resource.get("endpoint").unwrap_or_else(|| resource.clone());
+            self.report(
+                Diagnostic::error(codes::DYNAMIC_SCHEMA, self.mark(&place), &place.pointer, reason)
+                    .label("known only during a run")
+                    .hint("write a URI without expressions and `{…}`, or the schema itself under `document`"),
+            );
             return Err(reason.to_owned());
         };
         let reason = match self.links.0.get(&schema_key(&uri)) {
@@ -234,12 +281,16 @@ impl<'n> Compiler<'n> {
             Some(Err(reason)) => format!("the schema at {uri} could not be loaded: {reason}"),
             None => format!("the schema at {uri} was not loaded"),
         };
-        self.report(Diagnostic::warning(
-            codes::LINK_MISSING,
-            resource.node.span,
-            &resource.pointer,
-            reason.clone(),
-        ));
+        self.report(
+            Diagnostic::warning(
+                codes::LINK_MISSING,
+                self.mark(resource),
+                &resource.pointer,
+                reason.clone(),
+            )
+            .label("not loaded")
+            .hint("the workflow can still run; reaching this check is a configuration error"),
+        );
         Err(reason)
     }
 }

@@ -10,10 +10,10 @@ use crate::plan::{
     Backoff, Case, Catch, ErrorFilter, ErrorTemplate, Flow, For, Fork, Kind, Raise, Retry, Task,
     TaskId, Template, Try,
 };
-use crate::source::{Key, Node};
+use crate::source::{Key, Node, Span};
 
 /// The keys that say what a task does, the one that decides first.
-const KEYWORDS: [&str; 12] = [
+pub(super) const KEYWORDS: [&str; 12] = [
     "call", "for", "do", "emit", "fork", "listen", "raise", "run", "set", "switch", "try", "wait",
 ];
 
@@ -61,10 +61,9 @@ impl<'n> Compiler<'n> {
         let keyword = KEYWORDS
             .into_iter()
             .find(|keyword| at.node.get(keyword).is_some());
-        let nothing = Kind::Do(crate::plan::ListId(u32::MAX));
         let Some((keyword, body)) = keyword.and_then(|keyword| Some((keyword, at.get(keyword)?)))
         else {
-            return nothing;
+            return self.nothing();
         };
         match keyword {
             "call" => self.call(at, &body),
@@ -80,10 +79,15 @@ impl<'n> Compiler<'n> {
             "try" => self.try_catch(at, &body, siblings),
             "wait" => match self.duration(&body, Site::Definition) {
                 Some(duration) => Kind::Wait(duration),
-                None => nothing,
+                None => self.nothing(),
             },
-            _ => nothing,
+            _ => self.nothing(),
         }
+    }
+
+    /// Stands for a task that could not be compiled: the plan is refused, but the check goes on.
+    fn nothing(&mut self) -> Kind {
+        Kind::Do(self.add_list(Vec::new()))
     }
 
     fn set(&mut self, body: &At<'n>) -> Template {
@@ -156,7 +160,7 @@ impl<'n> Compiler<'n> {
 
     fn switch(&mut self, body: &At<'n>, siblings: &Siblings<'n>) -> Vec<Case> {
         let mut cases = Vec::new();
-        let mut default: Option<Case> = None;
+        let mut default: Option<(Case, Span)> = None;
         for (key, case) in body.named() {
             let compiled = Case {
                 name: key.name.clone(),
@@ -169,7 +173,7 @@ impl<'n> Compiler<'n> {
             };
             if case.node.get("when").is_some() {
                 cases.push(compiled);
-            } else if default.is_some() {
+            } else if let Some((_, first)) = &default {
                 self.report(
                     Diagnostic::error(
                         codes::SECOND_DEFAULT,
@@ -178,13 +182,14 @@ impl<'n> Compiler<'n> {
                         "a switch has one default case at most",
                     )
                     .label("second case without `when`")
-                    .hint("give it a `when`, or remove it"),
+                    .hint("give it a `when`, or remove it")
+                    .also(*first, "first case without `when`"),
                 );
             } else {
-                default = Some(compiled);
+                default = Some((compiled, key.span));
             }
         }
-        cases.extend(default);
+        cases.extend(default.map(|(case, _)| case));
         cases
     }
 
@@ -227,19 +232,21 @@ impl<'n> Compiler<'n> {
             return Kind::Do(body);
         };
         let variable = catch.text("as").unwrap_or_else(|| "error".into());
+        self.caught.push(variable.clone());
         let catch = self.with_locals([variable.clone()], |compiler| Catch {
             filter: error_filter(catch.path(&["errors", "with"])),
             when: catch
                 .get("when")
-                .and_then(|when| compiler.condition(&when, Site::Definition)),
+                .and_then(|when| compiler.error_condition(&when)),
             except_when: catch
                 .get("exceptWhen")
-                .and_then(|when| compiler.condition(&when, Site::Definition)),
+                .and_then(|when| compiler.error_condition(&when)),
             retry: catch.get("retry").and_then(|retry| compiler.retry(&retry)),
             body: catch.get("do").map(|tasks| compiler.list(&tasks)),
             then: catch.get("then").map(|then| compiler.flow(&then, siblings)),
             variable,
         });
+        self.caught.pop();
         Kind::Try(Try { body, catch })
     }
 
@@ -269,12 +276,10 @@ impl<'n> Compiler<'n> {
             .path(&["limit", "attempt", "count"])
             .and_then(|count| count.node.as_scalar()?.as_i64());
         Some(Retry {
-            when: at
-                .get("when")
-                .and_then(|when| self.condition(&when, Site::Definition)),
+            when: at.get("when").and_then(|when| self.error_condition(&when)),
             except_when: at
                 .get("exceptWhen")
-                .and_then(|when| self.condition(&when, Site::Definition)),
+                .and_then(|when| self.error_condition(&when)),
             delay,
             backoff: backoff.unwrap_or_default(),
             count: count.map(|count| u32::try_from(count.max(0)).unwrap_or(u32::MAX)),

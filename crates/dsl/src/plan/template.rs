@@ -201,8 +201,45 @@ impl UriTemplate {
                 },
             }
         }
-        Ok(text)
+        match self.dotted(&text) {
+            Some(segment) => {
+                let message = format!(
+                    "the URI would have the path segment `{segment}`, which leads elsewhere"
+                );
+                Err(EvalError::Raised(message.into()))
+            }
+            None => Ok(text),
+        }
     }
+
+    /// A path segment of the expansion that a value has made `.` or `..`. Clients and servers take such segments out of the
+    /// path, so it would name another resource than the author meant.
+    fn dotted<'t>(&self, expanded: &'t str) -> Option<&'t str> {
+        let literal: String = self
+            .parts
+            .iter()
+            .map(|part| match part {
+                Part::Literal(literal) => &**literal,
+                Part::Variable(_) => "x",
+            })
+            .collect();
+        // What values bring is encoded, so the segments of both correspond.
+        segments(expanded)
+            .zip(segments(&literal))
+            .find(|(segment, written)| is_dotted(segment) && !is_dotted(written))
+            .map(|(segment, _)| segment)
+    }
+}
+
+/// The segments of a URI up to its query and fragment; `\\` separates them too, as URL parsers see it.
+fn segments(uri: &str) -> impl Iterator<Item = &str> {
+    let path = uri.split(['?', '#']).next().unwrap_or_default();
+    path.split(['/', '\\'])
+}
+
+fn is_dotted(segment: &str) -> bool {
+    let plain = segment.replace("%2e", ".").replace("%2E", ".");
+    matches!(plain.as_str(), "." | "..")
 }
 
 /// Percent-encodes all but the unreserved characters of RFC 3986, section 2.3.
@@ -245,5 +282,56 @@ fn placed(value: Value, place: &[Step], inner: Value) -> Value {
             items.into()
         }
         _ => inner,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(template: &str, input: &str) -> Result<String, EvalError> {
+        let template = UriTemplate::parse(template).expect("the template has variables");
+        template.expand(&Value::parse_json(input).expect("the input is JSON"))
+    }
+
+    #[test]
+    fn values_stay_within_their_segment() {
+        for (template, value, expected) in [
+            ("http://h/a/{x}/b", "../..", "http://h/a/..%2F../b"),
+            ("http://h/a/{x}/b", "?q#f", "http://h/a/%3Fq%23f/b"),
+            ("http://h/a/{x}/b", "%2e%2e", "http://h/a/%252e%252e/b"),
+            ("http://h/a/{x}/b", "a\r\nb", "http://h/a/a%0D%0Ab/b"),
+            ("http://h/a/{x}/b", "...", "http://h/a/.../b"),
+            ("http://h/a/{x}.json", ".", "http://h/a/..json"),
+            ("http://h/a/../{x}", "b", "http://h/a/../b"),
+            ("http://h/a?q={x}", "..", "http://h/a?q=.."),
+            ("http://{x}/", "me@evil", "http://me%40evil/"),
+        ] {
+            let input = Object::from_iter([("x", value)]);
+            let input = Value::from(input).to_json();
+            assert_eq!(
+                expanded(template, &input).ok().as_deref(),
+                Some(expected),
+                "{template} {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn values_that_would_lead_to_another_path_are_refused() {
+        for (template, input) in [
+            ("http://h/a/{x}/b", r#"{"x": ".."}"#),
+            ("http://h/a/{x}/b", r#"{"x": "."}"#),
+            ("http://h/a/{x}", r#"{"x": ".."}"#),
+            ("http://h/a/{x}?q", r#"{"x": ".."}"#),
+            ("http://h/a/{x}{y}/b", r#"{"x": ".", "y": "."}"#),
+            ("http://h/a/.{x}/b", r#"{"x": "."}"#),
+            ("http://h/a/%2e{x}/b", r#"{"x": "."}"#),
+            ("http://h/a/.{x}/b", "{}"),
+            ("http://h\\{x}/b", r#"{"x": ".."}"#),
+            ("{x}/b", r#"{"x": ".."}"#),
+        ] {
+            assert!(expanded(template, input).is_err(), "{template} {input}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Walks a document along the description of the language and reports what does not fit.
 
+use std::cell::LazyCell;
+
 use ferrovia_expr::Value;
 
 use super::FINDINGS_MAX;
@@ -11,7 +13,7 @@ use super::suggest::{closest, respelled};
 use super::task::TASK_KINDS;
 use super::vocabulary::{Form, Named, Object, Others, Property, Rule, Shape, Variant, Variants};
 use super::workflow::DOCUMENT;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, in_order, more};
 use crate::source::{Data, Key, Node, Span};
 
 /// Everything about the structure of a document that is wrong or looks wrong, in the order of the text.
@@ -62,15 +64,12 @@ struct Checker {
 
 impl Checker {
     fn finish(mut self) -> Vec<Diagnostic> {
-        self.findings.sort_by_key(|finding| finding.span.start);
-        // The value of an anchor is checked wherever an alias repeats it.
-        self.findings
-            .dedup_by(|a, b| a.code == b.code && a.span == b.span && a.message == b.message);
-        if let Some(last) = self.findings.last().filter(|_| self.unseen > 0) {
-            let more = report::more(self.unseen, last);
-            self.findings.push(more);
+        let mut findings = in_order(std::mem::take(&mut self.findings));
+        if let Some(last) = findings.last().filter(|_| self.unseen > 0) {
+            let more = more(self.unseen, last);
+            findings.push(more);
         }
-        self.findings
+        findings
     }
 
     fn report(&mut self, finding: Diagnostic) {
@@ -276,11 +275,13 @@ impl Checker {
         place: &Place<'_>,
     ) {
         let mut elsewhere = Vec::new();
+        // Once for all unknown keys: an object may have thousands of them.
+        let absent = LazyCell::new(|| absent(view, entries));
         for (key, node) in entries {
             match view.find(&key.name) {
                 Some(property) => self.value(&property.shape, node, &place.property(key, view)),
                 None if others == Others::Free => {}
-                None => elsewhere.extend(self.unknown(view, others, key, entries, place)),
+                None => elsewhere.extend(self.unknown(view, others, key, &absent, place)),
             }
         }
         let displaced = |name: &str| {
@@ -311,7 +312,7 @@ impl Checker {
         view: View,
         others: Others,
         key: &Key,
-        entries: &[(Key, Node)],
+        absent: &[&'static str],
         place: &Place<'_>,
     ) -> Option<&'static str> {
         if self.is_full() {
@@ -328,7 +329,7 @@ impl Checker {
             self.report(report::misplaced(key, hint, others, place));
             return None;
         }
-        if let Some(inner) = further_in(view, &key.name, entries) {
+        if let Some(inner) = further_in(view, &key.name, absent) {
             let hint = format!("`{}` belongs inside `{inner}`", key.name);
             self.report(report::misplaced(key, hint, others, place));
             return excused(inner);
@@ -337,13 +338,11 @@ impl Checker {
             self.report(report::misplaced(key, hint, others, place));
             return None;
         }
-        let absent =
-            |property: &&Property| entries.iter().all(|(key, _)| *key.name != *property.name);
-        let names = view
-            .properties()
-            .filter(absent)
-            .map(|property| property.name);
-        let needed = view.required().filter(absent).map(|property| property.name);
+        let names = absent.iter().copied();
+        let needed = view
+            .required()
+            .map(|property| property.name)
+            .filter(|name| absent.contains(name));
         let meant = match others {
             Others::Refused => closest(&key.name, names),
             Others::Warned | Others::Free => {
@@ -364,9 +363,16 @@ fn further_out(name: &str, place: &Place<'_>) -> Option<(Span, String)> {
     Some((beside.parent?.mark, beside.name()))
 }
 
+/// The described properties that an object does not have.
+fn absent(view: View, entries: &[(Key, Node)]) -> Vec<&'static str> {
+    let is_absent = |name: &&str| entries.iter().all(|(key, _)| *key.name != **name);
+    let names = view.properties().map(|property| property.name);
+    names.filter(is_absent).collect()
+}
+
 /// The property of this object inside which such a property is described.
-fn further_in(view: View, name: &str, entries: &[(Key, Node)]) -> Option<&'static str> {
-    let has = |property: &&Property| entries.iter().any(|(key, _)| *key.name == *property.name);
+fn further_in(view: View, name: &str, absent: &[&'static str]) -> Option<&'static str> {
+    let has = |property: &&Property| !absent.contains(&property.name);
     let inner = |property: &&Property| property.shape.describes(name);
     let mut present = view.properties().filter(has).filter(inner);
     let mut needed = view.required().filter(inner);

@@ -24,7 +24,7 @@ impl Form {
             Form::NotEmpty => !text.trim().is_empty(),
             Form::Name => text.len() <= NAME_BYTES_MAX && is_name(text),
             Form::Version => is_version(text),
-            Form::DslVersion => DSL_VERSIONS.contains(&text),
+            Form::DslVersion => is_dsl_version(text),
             Form::Uri => is_uri(text),
             Form::Duration => is_duration(text),
             Form::DateTime => is_date_time(text),
@@ -56,7 +56,7 @@ impl Form {
             Form::Version => {
                 r"^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?$"
             }
-            Form::DslVersion => r"^1\.0\.[0-3]$",
+            Form::DslVersion => r"^1\.0\.[0-3](?:-[0-9a-zA-Z.-]+)?$",
             Form::Uri => r"^(?!\$\{)\S+$",
             Form::Duration => {
                 r"^P(?!$)(?:\d+(?:\.\d+)?Y)?(?:\d+(?:\.\d+)?M)?(?:\d+(?:\.\d+)?W)?(?:\d+(?:\.\d+)?D)?(?:T(?=\d)(?:\d+(?:\.\d+)?H)?(?:\d+(?:\.\d+)?M)?(?:\d+(?:\.\d+)?S)?)?$"
@@ -93,20 +93,15 @@ fn is_uri(text: &str) -> bool {
     !text.is_empty() && !text.starts_with("${") && !text.contains(char::is_whitespace)
 }
 
-/// Semantic Versioning 2.0.0.
+/// A supported version or one of its pre-releases, which documents still name (`1.0.0-alpha5`).
+fn is_dsl_version(text: &str) -> bool {
+    let release = text.split('-').next().unwrap_or_default();
+    DSL_VERSIONS.contains(&release) && is_version(text)
+}
+
+/// Semantic Versioning 2.0.0, with numbers of 64 bits: what passes here can be compared with other versions.
 fn is_version(text: &str) -> bool {
-    let (text, build) = split_at_sign(text, '+');
-    let (core, pre) = split_at_sign(text, '-');
-    let numbers: Vec<&str> = core.split('.').collect();
-    let identifiers = |part: Option<&str>, fits: fn(&str) -> bool| {
-        part.is_none_or(|part| part.split('.').all(fits))
-    };
-    numbers.len() == 3
-        && numbers.iter().all(|number| is_number(number))
-        && identifiers(pre, |id| {
-            is_identifier(id) && (!is_digits(id) || is_number(id))
-        })
-        && identifiers(build, is_identifier)
+    semver::Version::parse(text).is_ok()
 }
 
 fn split_at_sign(text: &str, sign: char) -> (&str, Option<&str>) {
@@ -116,17 +111,6 @@ fn split_at_sign(text: &str, sign: char) -> (&str, Option<&str>) {
 
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn is_number(text: &str) -> bool {
-    is_digits(text) && (text == "0" || !text.starts_with('0'))
-}
-
-fn is_identifier(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// `P` with numbers and units in order: years, months, weeks, days, then `T` with hours, minutes, seconds.

@@ -16,7 +16,7 @@ pub(super) fn for_form(form: Form, text: &str) -> Option<String> {
         Form::Name => name(text),
         Form::Version => version(text),
         Form::DslVersion => Some(format!(
-            "write '{NEWEST_DSL}'; the versions 1.0.0 to {NEWEST_DSL} are understood"
+            "write '{NEWEST_DSL}'; the versions 1.0.0 to {NEWEST_DSL} and their pre-releases are understood"
         )),
         Form::Uri => Some(uri(text)),
         Form::Duration => Some(duration(text)),

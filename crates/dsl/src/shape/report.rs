@@ -7,7 +7,7 @@ use super::hints;
 use super::place::{Place, View};
 use super::suggest::{all, either, respelled, without_respellings};
 use super::vocabulary::{Form, Named, Others, Property, Shape, Variant, Variants};
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::{Diagnostic, codes, with_hint};
 use crate::source::{Data, Key, Node, Span};
 
 /// Lists of names longer than this are not spelled out in a hint.
@@ -449,22 +449,4 @@ pub(super) fn old_format(key: &Key) -> Diagnostic {
     )
     .label("not part of the language since 1.0")
     .hint("the language was rewritten for 1.0: a document has `document` and `do`, and tasks instead of states")
-}
-
-pub(super) fn more(count: usize, last: &Diagnostic) -> Diagnostic {
-    Diagnostic::warning(
-        codes::MORE_FINDINGS,
-        last.span,
-        last.pointer.clone(),
-        format!("{count} more findings are not shown"),
-    )
-    .label("further on")
-    .hint("repair what is shown and check again")
-}
-
-pub(super) fn with_hint(finding: Diagnostic, hint: Option<String>) -> Diagnostic {
-    match hint {
-        Some(hint) => finding.hint(hint),
-        None => finding,
-    }
 }

@@ -1,5 +1,10 @@
 //! What somebody may have meant.
 
+/// Longer names are no misspelling of anything.
+const GIVEN_BYTES_MAX: usize = 256;
+/// A document may name thousands of things and get each of them wrong; only so many are compared with each.
+const CANDIDATES_MAX: usize = 200;
+
 /// Names from other languages and habits, with the words for them here.
 const SYNONYMS: &[(&str, &str)] = &[
     ("action", "call"),
@@ -72,6 +77,10 @@ pub(crate) fn respelled<'c>(
     given: &str,
     candidates: impl Iterator<Item = &'c str> + Clone,
 ) -> Option<&'c str> {
+    if given.len() > GIVEN_BYTES_MAX {
+        return None;
+    }
+    let candidates = candidates.take(CANDIDATES_MAX);
     let folded = fold(given);
     if let Some(same) = candidates.clone().find(|name| fold(name) == folded) {
         return Some(same);

@@ -193,11 +193,16 @@ fn is_json_number(token: &str) -> bool {
 }
 
 pub(super) fn number_too_large(text: &str, span: Span, pointer: String) -> Diagnostic {
+    const SHOWN_CHARS_MAX: usize = 40;
+    let shown = match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    };
     Diagnostic::error(
         codes::NUMBER_NOT_JSON,
         span,
         pointer,
-        format!("`{text}` is a number that JSON cannot write"),
+        format!("`{shown}` is a number that JSON cannot write"),
     )
     .label("not a finite number")
     .hint("data is JSON everywhere in a workflow; quote it if it is meant as text")

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{Native, native_fn};
-use crate::eval::{Machine, Stop, cannot, raise};
+use crate::eval::{Machine, Stop, cannot, described, raise};
 use crate::{Object, Value};
 
 type Given<'a> = &'a [Value];
@@ -25,9 +25,10 @@ pub(super) const FUNCTIONS: &[Native] = &[
     native_fn("has", 1, |_, v, a| match (&v, &a[0]) {
         (Value::Object(object), Value::Str(key)) => Ok(object.get(key).is_some().into()),
         (Value::Array(items), Value::Int(_) | Value::Float(_)) => {
-            let at = a[0].as_f64().unwrap_or(-1.0);
+            let at = a[0].as_f64().unwrap_or(-1.0).trunc();
             Ok((at >= 0.0 && at < items.len() as f64).into())
         }
+        (Value::Null, _) => Ok(false.into()),
         (v, key) => Err(raise(format!(
             "Cannot check whether {} has a {} key",
             v.type_name(),
@@ -35,6 +36,13 @@ pub(super) const FUNCTIONS: &[Native] = &[
         ))),
     }),
     native_fn("contains", 1, |m, v, a| {
+        if v.type_name() != a[0].type_name() {
+            return Err(raise(format!(
+                "{} and {} cannot have their containment checked",
+                described(&v),
+                described(&a[0])
+            )));
+        }
         contains(m, &v, &a[0]).map(Value::from)
     }),
     native_fn("indices", 1, indices),
@@ -45,8 +53,17 @@ pub(super) const FUNCTIONS: &[Native] = &[
             let mut entries = Vec::new();
             for (key, value) in object.iter() {
                 m.meter.steps(2)?;
-                m.meter.build(200)?;
+                m.build_object(4)?;
                 entries.push(crate::value!({"key": key.clone(), "value": value.clone()}));
+            }
+            m.array(entries)
+        }
+        Value::Array(items) => {
+            let mut entries = Vec::new();
+            for (key, value) in items.iter().enumerate() {
+                m.meter.steps(2)?;
+                m.build_object(4)?;
+                entries.push(crate::value!({"key": key, "value": value.clone()}));
             }
             m.array(entries)
         }
@@ -84,7 +101,7 @@ pub(super) const FUNCTIONS: &[Native] = &[
     native_fn("transpose", 0, transpose),
     native_fn("bsearch", 1, bsearch),
     native_fn("setpath", 2, |m, v, a| match &a[0] {
-        Value::Array(path) => m.update_path(v, path, &mut |_| Ok(a[1].clone())),
+        Value::Array(path) => m.set_path(v, path, &a[1]),
         _ => Err(raise("Path must be specified as an array")),
     }),
     native_fn("delpaths", 1, |m, v, a| {
@@ -93,7 +110,10 @@ pub(super) const FUNCTIONS: &[Native] = &[
         };
         let paths = paths.iter().map(|path| match path {
             Value::Array(path) => Ok(path.to_vec()),
-            _ => Err(raise("Path must be specified as an array")),
+            other => Err(raise(format!(
+                "Path must be specified as array, not {}",
+                other.type_name()
+            ))),
         });
         m.delete_paths(v, paths.collect::<Result<_, _>>()?)
     }),
@@ -156,18 +176,12 @@ fn contains(machine: &Machine<'_>, whole: &Value, part: &Value) -> Result<bool, 
             machine.meter.text(whole.len())?;
             Ok(whole.contains(&**part))
         }
-        (a, b) if a.type_name() == b.type_name() => Ok(a == b),
-        (a, b) => Err(raise(format!(
-            "{} ({a}) and {} ({b}) cannot have their containment checked",
-            a.type_name(),
-            b.type_name()
-        ))),
+        (whole, part) => Ok(machine.order(whole, part)?.is_eq()),
     }
 }
 
 fn indices(machine: &Machine<'_>, value: Value, args: Given<'_>) -> Answer {
     match (&value, &args[0]) {
-        (Value::Null, _) => Ok(Value::Null),
         (Value::Array(items), Value::Array(part)) => machine.places_of(items, part),
         (Value::Array(items), item) => {
             machine.places_of(items, &[item.clone()].into_iter().collect())
@@ -209,20 +223,19 @@ fn fold(machine: &Machine<'_>, value: &Value) -> Answer {
         Value::Object(object) => object
             .iter()
             .try_fold(Value::Null, |sum, (_, item)| add(sum, item)),
-        Value::Null => Ok(Value::Null),
-        other => Err(raise(format!(
-            "Cannot iterate over {} ({other})",
-            other.type_name()
-        ))),
+        other => Err(raise(format!("Cannot iterate over {}", described(other)))),
     }
 }
 
 fn from_entries(machine: &Machine<'_>, value: Value, _: Given<'_>) -> Answer {
-    let Value::Array(items) = &value else {
-        return Err(raise(format!("Cannot iterate over {}", value.type_name())));
+    let entries: Vec<&Value> = match &value {
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(object) => object.iter().map(|(_, item)| item).collect(),
+        other => return Err(raise(format!("Cannot iterate over {}", described(other)))),
     };
     let mut object = Object::default();
-    for entry in items.iter() {
+    machine.build_object(0)?;
+    for entry in entries {
         machine.meter.steps(2)?;
         machine.meter.build(100)?;
         let first = |names: &[&str]| -> Answer {
@@ -272,7 +285,10 @@ fn sorted(machine: &Machine<'_>, value: Value) -> Result<Vec<Value>, Stop> {
 
 fn extreme(machine: &Machine<'_>, value: Value, wanted: Ordering) -> Answer {
     let Value::Array(items) = &value else {
-        return Err(cannot(&value, "cannot be searched, as it is not an array"));
+        let shown = described(&value);
+        return Err(raise(format!(
+            "{shown} and {shown} cannot be iterated over"
+        )));
     };
     let mut best: Option<&Value> = None;
     for item in items.iter() {
@@ -316,20 +332,19 @@ fn flatten(machine: &Machine<'_>, value: &Value, depth: f64) -> Answer {
             let items: Vec<_> = object.iter().map(|(_, item)| item.clone()).collect();
             into(machine, &items, depth, &mut flat)?;
         }
-        other => return Err(raise(format!("Cannot iterate over {}", other.type_name()))),
+        other => return Err(raise(format!("Cannot iterate over {}", described(other)))),
     }
     machine.array(flat)
 }
 
 fn transpose(machine: &Machine<'_>, value: Value, _: Given<'_>) -> Answer {
     let Value::Array(rows) = &value else {
-        return Err(raise(format!("Cannot iterate over {}", value.type_name())));
+        return Err(raise(format!("Cannot iterate over {}", described(&value))));
     };
-    let width = rows
-        .iter()
-        .map(|row| row.as_array().map_or(0, |row| row.len()))
-        .max()
-        .unwrap_or(0);
+    let mut width = 0;
+    for row in rows.iter() {
+        width = width.max(length(machine, row.clone(), &[])?.as_i64().unwrap_or(0));
+    }
     let mut columns = Vec::new();
     for at in 0..width {
         machine.meter.steps(rows.len() as u64)?;

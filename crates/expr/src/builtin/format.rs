@@ -1,8 +1,8 @@
 //! The `@formats`.
 
-use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{DecodeError, Engine as _};
 
 use super::{Native, native_fn};
 use crate::Value;
@@ -19,7 +19,7 @@ pub(super) const FUNCTIONS: &[Native] = &[
                 '<' => "&lt;",
                 '>' => "&gt;",
                 '&' => "&amp;",
-                '\'' => "&#39;",
+                '\'' => "&apos;",
                 '"' => "&quot;",
                 _ => return None,
             })
@@ -59,6 +59,19 @@ pub(super) const FUNCTIONS: &[Native] = &[
         m.text(STANDARD.encode(text))
     }),
     native_fn("@base64d", 0, base64_decode),
+    native_fn("format", 1, |m, v, a| {
+        let Value::Str(name) = &a[0] else {
+            return Err(cannot(&a[0], "is not a valid format"));
+        };
+        let format = FUNCTIONS.iter().find(|f| {
+            let known = f.name.strip_prefix('@');
+            known.is_some_and(|known| known == &**name)
+        });
+        match format {
+            Some(format) => (format.run)(m, v, &[]),
+            None => Err(raise(format!("{name} is not a valid format"))),
+        }
+    }),
     native_fn("@base32", 0, base32),
     native_fn("@base32d", 0, base32_decode),
 ];
@@ -105,7 +118,10 @@ fn urid(machine: &Machine<'_>, value: Value, _: &[Value]) -> Answer {
             }
         }
     }
-    machine.text(String::from_utf8_lossy(&out).into_owned())
+    match String::from_utf8(out) {
+        Ok(text) => machine.text(text),
+        Err(_) => Err(cannot(&value, "is not a valid uri encoding")),
+    }
 }
 
 fn sh(machine: &Machine<'_>, value: Value, _: &[Value]) -> Answer {
@@ -139,7 +155,7 @@ fn row(
     let Value::Array(items) = value else {
         return Err(cannot(
             value,
-            &format!("cannot be {name}-formatted, only an array can be"),
+            &format!("cannot be {name}-formatted, only array"),
         ));
     };
     let mut out = String::new();
@@ -168,9 +184,14 @@ fn base64_decode(machine: &Machine<'_>, value: Value, _: &[Value]) -> Answer {
         .with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let engine = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
     let text = as_text(machine, &value)?;
-    let bytes = engine
-        .decode(text.trim_end_matches('='))
-        .map_err(|_| cannot(&value, "is not valid base64 data"))?;
+    let digits = text.split('=').next().unwrap_or_default();
+    let bytes = engine.decode(digits).map_err(|error| {
+        let what = match error {
+            DecodeError::InvalidLength(_) => "trailing base64 byte found",
+            _ => "is not valid base64 data",
+        };
+        cannot(&value, what)
+    })?;
     machine.text(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -31,21 +31,40 @@ pub(super) const FUNCTIONS: &[Native] = &[
             .checked_abs()
             .map_or_else(|| Value::from(-(*i as f64)), Value::Int)),
         Value::Float(f) => Ok(Value::Float(f.abs())),
-        other => Err(cannot(other, "has no absolute value")),
+        // As in jq, which asks whether the input is below zero.
+        other if *other < Value::Int(0) => Err(cannot(other, "cannot be negated")),
+        _ => Ok(v),
     }),
-    native_fn("isnan", 0, |_, v, _| Ok(float(&v)?.is_nan().into())),
+    native_fn("isnan", 0, |_, v, _| {
+        Ok(v.as_f64().is_some_and(f64::is_nan).into())
+    }),
     native_fn("isinfinite", 0, |_, v, _| {
-        Ok(float(&v)?.is_infinite().into())
+        Ok(v.as_f64().is_some_and(f64::is_infinite).into())
     }),
-    native_fn("isnormal", 0, |_, v, _| Ok(float(&v)?.is_normal().into())),
-    native_fn("isvalid", 0, |_, _, _| Ok(true.into())),
-    native_fn("frexp", 0, |_, v, _| {
+    native_fn("isnormal", 0, |_, v, _| {
+        Ok(v.as_f64().is_some_and(f64::is_normal).into())
+    }),
+    native_fn("isfinite", 0, |_, v, _| {
+        Ok(v.as_f64().is_some_and(|f| !f.is_infinite()).into())
+    }),
+    native_fn("lgamma_r", 0, |m, v, _| {
+        let (value, sign) = libm::lgamma_r(float(&v)?);
+        m.array(vec![value.into(), sign.into()])
+    }),
+    native_fn("fma", 3, |_, _, a| {
+        Ok(Value::from(libm::fma(
+            float(&a[0])?,
+            float(&a[1])?,
+            float(&a[2])?,
+        )))
+    }),
+    native_fn("frexp", 0, |m, v, _| {
         let (fraction, exponent) = libm::frexp(float(&v)?);
-        Ok(vec![fraction.into(), exponent.into()].into())
+        m.array(vec![fraction.into(), exponent.into()])
     }),
-    native_fn("modf", 0, |_, v, _| {
+    native_fn("modf", 0, |m, v, _| {
         let (fraction, integer) = libm::modf(float(&v)?);
-        Ok(vec![fraction.into(), integer.into()].into())
+        m.array(vec![fraction.into(), integer.into()])
     }),
     one!("sqrt", libm::sqrt),
     one!("cbrt", libm::cbrt),
@@ -73,6 +92,13 @@ pub(super) const FUNCTIONS: &[Native] = &[
     one!("gamma", libm::lgamma),
     one!("lgamma", libm::lgamma),
     one!("tgamma", libm::tgamma),
+    one!("erf", libm::erf),
+    one!("erfc", libm::erfc),
+    one!("j0", libm::j0),
+    one!("j1", libm::j1),
+    one!("y0", libm::y0),
+    one!("y1", libm::y1),
+    one!("pow10", libm::exp10),
     one!("logb", |f: f64| if f == 0.0 {
         f64::NEG_INFINITY
     } else if f.is_finite() {
@@ -93,12 +119,21 @@ pub(super) const FUNCTIONS: &[Native] = &[
     two!("hypot", libm::hypot),
     two!("copysign", libm::copysign),
     two!("drem", libm::remainder),
+    two!("remainder", libm::remainder),
     two!("nextafter", libm::nextafter),
+    two!("nexttoward", libm::nextafter),
+    two!("jn", |order, x| libm::jn(order_of(order), x)),
+    two!("yn", |order, x| libm::yn(order_of(order), x)),
     two!("fdim", libm::fdim),
     two!("ldexp", |f: f64, e: f64| libm::ldexp(f, e as i32)),
     two!("scalb", |f: f64, e: f64| f * libm::pow(2.0, e)),
     two!("scalbln", |f: f64, e: f64| libm::scalbn(f, e as i32)),
 ];
+
+/// The order of a Bessel function. Its time grows with the order.
+fn order_of(order: f64) -> i32 {
+    order.clamp(-1_000.0, 1_000.0) as i32
+}
 
 fn float(value: &Value) -> Result<f64, Stop> {
     value

@@ -7,7 +7,7 @@ def arrays: select(type == "array");
 def objects: select(type == "object");
 def iterables: select(type == "array" or type == "object");
 def scalars: select(type != "array" and type != "object");
-def finites: select(isinfinite or isnan | not);
+def finites: select(isfinite);
 def normals: select(isnormal);
 def recurse(f; condition): recurse(f | select(condition));
 def map_values(f): .[] |= f;
@@ -35,10 +35,14 @@ def combinations: if length == 0 then [] else .[0][] as $x | .[1:] | combination
 def combinations($n): . as $set | [range($n)] | map($set) | combinations;
 def index($part): indices($part) | .[0];
 def rindex($part): indices($part) | .[-1:][0];
+def _strindices($part): if type != "string" then error("\(type) (\(tojson)) cannot be searched, as it is not a string") elif $part | type != "string" then error("\($part | type) (\($part | tojson)) is not a string") else indices($part) end;
 def IN(s): any(s == .; .);
 def IN(source; s): any(source == s; .);
-def INDEX(stream; key): reduce stream as $row ({}; .[$row | key | tostring] |= $row);
+def INDEX(stream; key): reduce stream as $row ({}; .[$row | key | tostring] = $row);
 def INDEX(key): INDEX(.[]; key);
+def JOIN($idx; key): [.[] | [., $idx[key]]];
+def JOIN($idx; stream; key): stream | [., $idx[key]];
+def JOIN($idx; stream; key; joined): stream | [., $idx[key]] | joined;
 def GROUP_BY(key): group_by(key);
 def ascii: [.] | implode;
 def fromdateiso8601: strptime("%Y-%m-%dT%H:%M:%SZ") | mktime;
@@ -49,23 +53,21 @@ def date: todate;
 def dateadd(unit; $n): . + $n;
 def datesub(unit; $n): . - $n;
 def match($re; $flags): _match($re; $flags)[];
-def match($re): if ($re | type) == "array" then match($re[0]; $re[1]) else match($re; null) end;
-def test($re; $flags): _match($re; $flags) | length > 0;
-def test($re): if ($re | type) == "array" then test($re[0]; $re[1]) else test($re; null) end;
+def _pattern: if type == "string" then [., null] elif type == "array" and length > 0 then . else error(type + " not a string or array") end;
+def match($re): ($re | _pattern) as [$re, $flags] | match($re; $flags);
+def test($re; $flags): _test($re; $flags);
+def test($re): ($re | _pattern) as [$re, $flags] | test($re; $flags);
 def _capture: [.captures[] | select(.name != null) | {key: .name, value: .string}] | from_entries;
 def capture($re; $flags): match($re; $flags) | _capture;
-def capture($re): match($re) | _capture;
+def capture($re): ($re | _pattern) as [$re, $flags] | capture($re; $flags);
 def scan($re; $flags): match($re; ($flags // "") + "g") | if (.captures | length) > 0 then [.captures[].string] else .string end;
 def scan($re): if ($re | type) == "array" then scan($re[0]; $re[1]) else scan($re; null) end;
 def split($re; $flags): . as $s | [foreach (_match($re; ($flags // "") + "g")[], null) as $m ({next: 0};
     if $m == null then {text: $s[.next:]} else {text: $s[.next:$m.offset], next: ($m.offset + $m.length)} end; .text)];
 def splits($re; $flags): split($re; $flags)[];
 def splits($re): splits($re; null);
-def sub($re; text; $flags): . as $s | [_match($re; $flags)] | .[0] as $found
-  | def go($i; $from): if $i == ($found | length) then $s[$from:] else
-      $found[$i] as $m | ($m | _capture | text) as $new
-      | ($s[$from:$m.offset] + $new) + go($i + 1; $m.offset + $m.length) end;
-    go(0; 0);
+def sub($re; text; $flags): [_match($re; $flags)[] | [.offset, .offset + .length, [_capture | text]]] as $edits
+  | if $edits | all(.[2] | length == 0) then . else _replace($edits)[] end;
 def sub($re; text): sub($re; text; "");
 def gsub($re; text; $flags): sub($re; text; $flags + "g");
 def gsub($re; text): sub($re; text; "g");

@@ -2,7 +2,7 @@
 
 use super::{Native, native_fn};
 use crate::Value;
-use crate::eval::{Machine, Stop, cannot, raise};
+use crate::eval::{Machine, Stop, cannot, described, raise};
 use crate::syntax::number;
 
 type Given<'a> = &'a [Value];
@@ -38,14 +38,14 @@ pub(super) const FUNCTIONS: &[Native] = &[
         map(m, &v, "trim", |s| s.trim_end().to_owned())
     }),
     native_fn("ltrimstr", 1, |m, v, a| {
-        cut(m, v, &a[0], |s, fix| s.strip_prefix(fix))
+        cut(m, v, &a[0], "startswith", |s, fix| s.strip_prefix(fix))
     }),
     native_fn("rtrimstr", 1, |m, v, a| {
-        cut(m, v, &a[0], |s, fix| s.strip_suffix(fix))
+        cut(m, v, &a[0], "endswith", |s, fix| s.strip_suffix(fix))
     }),
     native_fn("trimstr", 1, |m, v, a| {
-        let v = cut(m, v, &a[0], |s, fix| s.strip_prefix(fix))?;
-        cut(m, v, &a[0], |s, fix| s.strip_suffix(fix))
+        let v = cut(m, v, &a[0], "startswith", |s, fix| s.strip_prefix(fix))?;
+        cut(m, v, &a[0], "endswith", |s, fix| s.strip_suffix(fix))
     }),
     native_fn("startswith", 1, |_, v, a| {
         both(&v, &a[0], "startswith", |s, part| s.starts_with(part))
@@ -77,9 +77,21 @@ fn from_json(machine: &Machine<'_>, value: Value, _: Given<'_>) -> Answer {
         return Err(cannot(&value, "only strings can be parsed"));
     };
     machine.meter.text(text.len() * 8)?;
-    machine.meter.build(text.len() * 4)?;
-    if text.trim() == "nan" {
-        return Ok(Value::Float(f64::NAN));
+    let marks = |mark: u8| text.bytes().filter(|byte| *byte == mark).count();
+    machine.meter.build(text.len())?;
+    machine.meter.build((marks(b'[') + 2 * marks(b'{')) * 200)?;
+    machine
+        .meter
+        .build((marks(b',') + 4 * marks(b':')) * 2 * size_of::<Value>())?;
+    let trimmed = text.trim();
+    let (sign, word) = match trimmed.strip_prefix('-') {
+        Some(word) => (-1.0, word),
+        None => (1.0, trimmed),
+    };
+    match word {
+        "nan" | "NaN" => return Ok(Value::Float(f64::NAN)),
+        "Infinity" | "infinity" => return Ok(Value::Float(sign * f64::INFINITY)),
+        _ => {}
     }
     let shown: String = text.chars().take(40).collect();
     Value::parse_json(text).map_err(|e| raise(format!("{e} (while parsing '{shown}')")))
@@ -107,16 +119,16 @@ fn map(machine: &Machine<'_>, value: &Value, name: &str, change: fn(&str) -> Str
     }
 }
 
-/// What is no string stays as it is, as in jq up to 1.7.
 fn cut(
     machine: &Machine<'_>,
     value: Value,
     fix: &Value,
+    name: &str,
     cut: for<'t> fn(&'t str, &str) -> Option<&'t str>,
 ) -> Answer {
     let rest = match (value.as_str(), fix.as_str()) {
         (Some(text), Some(fix)) => cut(text, fix).map(str::to_owned),
-        _ => None,
+        _ => return Err(raise(format!("{name}() requires string inputs"))),
     };
     rest.map_or(Ok(value), |rest| machine.text(rest))
 }
@@ -129,11 +141,13 @@ fn both(value: &Value, part: &Value, name: &str, test: fn(&str, &str) -> bool) -
 }
 
 fn join(machine: &Machine<'_>, value: Value, args: Given<'_>) -> Answer {
-    let Value::Array(items) = &value else {
-        return Err(raise(format!("Cannot iterate over {}", value.type_name())));
+    let items: Vec<&Value> = match &value {
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(object) => object.iter().map(|(_, item)| item).collect(),
+        other => return Err(raise(format!("Cannot iterate over {}", described(other)))),
     };
     let mut text = String::new();
-    for (i, item) in items.iter().enumerate() {
+    for (i, item) in items.into_iter().enumerate() {
         if i > 0 {
             let separator = args[0]
                 .as_str()
@@ -163,8 +177,11 @@ fn implode(machine: &Machine<'_>, value: Value, _: Given<'_>) -> Answer {
     let mut text = String::new();
     for item in items.iter() {
         machine.meter.build(4)?;
-        let Some(code) = item.as_f64() else {
-            return Err(raise("Unicode codepoint must be numeric"));
+        let Some(code) = item.as_f64().filter(|code| !code.is_nan()) else {
+            return Err(cannot(
+                item,
+                "can't be imploded, unicode codepoint needs to be numeric",
+            ));
         };
         text.push(
             char::from_u32(code as u32)

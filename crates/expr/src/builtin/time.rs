@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Native, native_fn};
 use crate::Value;
-use crate::eval::{Machine, Stop, cannot, raise};
+use crate::eval::{Machine, Stop, raise};
 
 type Answer = Result<Value, Stop>;
 
@@ -32,6 +32,8 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 const DAY_SECONDS: i64 = 86_400;
+/// Steps that one specifier of a format costs.
+const SPECIFIER_STEPS: u64 = 8;
 /// Years that dates may have, either side of zero.
 const YEAR_MAX: f64 = 100_000.0;
 
@@ -39,18 +41,18 @@ pub(super) const FUNCTIONS: &[Native] = &[
     native_fn("now", 0, |m, _, _| {
         Ok(Value::from(m.scope.now_ms() as f64 / 1_000.0))
     }),
-    native_fn("gmtime", 0, |_, v, _| Ok(from_seconds(&v)?.broken_down())),
-    native_fn(
-        "localtime",
-        0,
-        |_, v, _| Ok(from_seconds(&v)?.broken_down()),
-    ),
+    native_fn("gmtime", 0, |m, v, _| from_seconds(&v)?.broken_down(m)),
+    native_fn("localtime", 0, |m, v, _| from_seconds(&v)?.broken_down(m)),
     native_fn("mktime", 0, |_, v, _| match &v {
-        Value::Array(_) => Ok(Value::Int(Moment::from_parts(&v)?.seconds())),
-        _ => Err(raise("mktime requires array of 6 numbers")),
+        Value::Array(_) => Ok(Value::Int(Moment::from_parts(&v, "mktime")?.seconds())),
+        _ => Err(raise("mktime requires array inputs")),
     }),
-    native_fn("strftime", 1, strftime),
-    native_fn("strflocaltime", 1, strftime),
+    native_fn("strftime", 1, |m, v, a| {
+        strftime(m, &v, &a[0], "strftime/1")
+    }),
+    native_fn("strflocaltime", 1, |m, v, a| {
+        strftime(m, &v, &a[0], "strflocaltime/1")
+    }),
     native_fn("strptime", 1, strptime),
 ];
 
@@ -110,8 +112,8 @@ impl Moment {
     fn yearday(&self) -> i64 {
         self.days() - days_from_civil(self.year, 1, 1)
     }
-    fn broken_down(&self) -> Value {
-        vec![
+    fn broken_down(&self, machine: &Machine<'_>) -> Answer {
+        machine.array(vec![
             self.year.into(),
             self.month.into(),
             self.day.into(),
@@ -120,16 +122,20 @@ impl Moment {
             self.second.into(),
             self.weekday().into(),
             self.yearday().into(),
-        ]
-        .into()
+        ])
     }
-    fn from_parts(value: &Value) -> Result<Moment, Stop> {
-        let wrong = || raise("a broken down time is an array of at least 6 numbers");
-        let parts = value
-            .as_array()
-            .filter(|parts| parts.len() >= 6)
-            .ok_or_else(wrong)?;
-        let mut numbers = [0.0; 6];
+    /// Parts that are missing count as zero.
+    fn from_parts(value: &Value, name: &str) -> Result<Moment, Stop> {
+        let wrong = || raise(format!("{name} requires parsed datetime inputs"));
+        let parts = value.as_array().ok_or_else(wrong)?;
+        if parts
+            .iter()
+            .take(8)
+            .any(|part| part.as_f64().is_none_or(f64::is_nan))
+        {
+            return Err(wrong());
+        }
+        let mut numbers = [1900.0, 0.0, 0.0, 0.0, 0.0, 0.0];
         for (number, part) in numbers.iter_mut().zip(parts.iter()) {
             *number = part.as_f64().filter(|n| n.abs() <= 1e9).ok_or_else(wrong)?;
         }
@@ -153,17 +159,20 @@ impl Moment {
 fn from_seconds(value: &Value) -> Result<Moment, Stop> {
     let seconds = value
         .as_f64()
-        .ok_or_else(|| raise("gmtime() requires a number"))?;
+        .ok_or_else(|| raise("gmtime() requires numeric inputs"))?;
     if seconds.is_nan() || seconds.abs() > YEAR_MAX * 366.0 * DAY_SECONDS as f64 {
-        return Err(raise("the time is out of range"));
+        return Err(raise(
+            "error converting number of seconds since epoch to datetime",
+        ));
     }
-    let whole = seconds.floor();
+    // Towards zero, and the fraction counted from below: so does jq.
+    let whole = seconds.trunc();
     let (days, rest) = (
         (whole as i64).div_euclid(DAY_SECONDS),
         (whole as i64).rem_euclid(DAY_SECONDS),
     );
     let (year, month, day) = civil_from_days(days);
-    let second = (rest % 60) as f64 + (seconds - whole);
+    let second = (rest % 60) as f64 + (seconds - seconds.floor());
     Ok(Moment {
         year,
         month: month - 1,
@@ -174,14 +183,17 @@ fn from_seconds(value: &Value) -> Result<Moment, Stop> {
     })
 }
 
-fn strftime(machine: &Machine<'_>, value: Value, args: &[Value]) -> Answer {
-    let moment = match &value {
-        Value::Int(_) | Value::Float(_) => from_seconds(&value)?,
-        Value::Array(_) => Moment::from_parts(&value)?,
-        _ => return Err(raise("strftime/1 requires parsed datetime inputs")),
+fn strftime(machine: &Machine<'_>, value: &Value, format: &Value, name: &str) -> Answer {
+    let (Value::Int(_) | Value::Float(_) | Value::Array(_)) = value else {
+        return Err(raise(format!("{name} requires parsed datetime inputs")));
     };
-    let Value::Str(format) = &args[0] else {
-        return Err(raise("strftime/1 requires a string format"));
+    let Value::Str(format) = format else {
+        return Err(raise(format!("{name} requires a string format")));
+    };
+    let moment = match value {
+        // Parts may be beyond their range, such as the 30th of February.
+        Value::Array(_) => from_seconds(&Moment::from_parts(value, name)?.seconds().into())?,
+        _ => from_seconds(value)?,
     };
     let mut out = String::new();
     let mut chars = format.chars();
@@ -191,6 +203,7 @@ fn strftime(machine: &Machine<'_>, value: Value, args: &[Value]) -> Answer {
             continue;
         }
         let specifier = chars.next().unwrap_or('%');
+        machine.meter.steps(SPECIFIER_STEPS)?;
         let text = specified(&moment, specifier)
             .ok_or_else(|| raise(format!("strftime/1: unknown format %{specifier}")))?;
         machine.append(&mut out, &text)?;
@@ -268,10 +281,7 @@ fn iso_week(m: &Moment) -> (i64, i64) {
 
 fn strptime(machine: &Machine<'_>, value: Value, args: &[Value]) -> Answer {
     let Value::Str(text) = &value else {
-        return Err(cannot(
-            &value,
-            "strptime/1 requires string inputs and arguments",
-        ));
+        return Err(raise("strptime/1 requires string inputs and arguments"));
     };
     let Value::Str(format) = &args[0] else {
         return Err(raise("strptime/1 requires string inputs and arguments"));
@@ -303,8 +313,8 @@ fn strptime(machine: &Machine<'_>, value: Value, args: &[Value]) -> Answer {
     }
     // jq leaves the offset of %z out of the broken down time, and so do we.
     match reader.epoch {
-        Some(seconds) => Ok(from_seconds(&seconds.into())?.broken_down()),
-        None => Ok(reader.moment.broken_down()),
+        Some(seconds) => from_seconds(&seconds.into())?.broken_down(machine),
+        None => reader.moment.broken_down(machine),
     }
 }
 

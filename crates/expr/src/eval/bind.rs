@@ -4,7 +4,7 @@ use super::item::Item;
 use super::single::key_of;
 use super::{Argument, Env, Flow, Machine, Out, Stop};
 use crate::builtin::Native;
-use crate::program::{Binding, DefId, Entry, Node, Param, Part, Pattern};
+use crate::program::{Binding, DefId, Entry, Kind, Node, Param, Part, Pattern};
 use crate::{Object, Value};
 
 type InEnv<'o> = &'o mut dyn FnMut(&Env<'_>) -> Flow;
@@ -20,6 +20,7 @@ impl Machine<'_> {
         value: Value,
         then: InEnv<'_>,
     ) -> Flow {
+        self.meter.tick()?;
         let last = binding.patterns.len() - 1;
         for (i, pattern) in binding.patterns.iter().enumerate() {
             let mut slots = vec![Value::Null; binding.variables];
@@ -160,6 +161,9 @@ impl Machine<'_> {
     ) -> Flow {
         let def = self.def(id);
         let outer = env.up(up);
+        if def.params.is_empty() {
+            return self.eval(&def.body, outer, input, out);
+        }
         if def.params.iter().all(|param| *param == Param::Filter) {
             let bound: Vec<_> = args.iter().map(|arg| Argument::Filter(arg, env)).collect();
             return self.eval(&def.body, &Env::Arguments(&bound, outer), input, out);
@@ -213,13 +217,17 @@ impl Machine<'_> {
         };
         self.eval(key, env, input.clone(), &mut |key| {
             let key = key_of(key)?;
-            self.eval(value, env, input.clone(), &mut |value| {
+            let mut add = |value: Value| {
                 let mut object = object.clone();
-                self.meter.build(object.len() * 64)?;
+                self.build_object(object.len())?;
                 self.build_entry(&key)?;
                 object.insert(key.clone(), value);
                 self.objects(rest, object, env, input, out)
-            })
+            };
+            match value.kind {
+                Kind::SameMember => add(self.field(input, &key)?),
+                _ => self.eval(value, env, input.clone(), &mut add),
+            }
         })
     }
 

@@ -1,10 +1,22 @@
 //! Functions that take filters and run them as often as they need.
 
-use super::item::Item;
+use super::item::{Item, Tracked};
 use super::{Env, Flow, Machine, Out, Stop, raise};
 use crate::Value;
 use crate::builtin::Control;
 use crate::program::Node;
+
+/// Puts what is below an item on the stack.
+type Below<'b, T> = &'b mut dyn FnMut(T, &mut Vec<Result<T, Stop>>) -> Flow;
+
+/// Keys of a path that is only read; beyond, jq refuses too.
+const PATH_KEYS_MAX: usize = 10_000;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Goal {
+    While,
+    Until,
+}
 
 impl Machine<'_> {
     pub(super) fn control<T: Item>(
@@ -26,28 +38,29 @@ impl Machine<'_> {
             }),
             Control::RecurseAll => self.walk(
                 input,
-                &mut |item| {
-                    let mut below = Vec::new();
-                    if matches!(item.value(), Value::Array(_) | Value::Object(_)) {
-                        self.each(item, &mut |child| self.keep(&mut below, child))?;
+                &mut |item, below| match item.value() {
+                    Value::Array(_) | Value::Object(_) => {
+                        self.each(item, &mut |child| self.keep(below, Ok(child)))
                     }
-                    Ok(below)
+                    _ => Ok(()),
                 },
                 out,
             ),
-            Control::Recurse | Control::Repeat => self.walk(
+            Control::Recurse => self.walk(
                 input,
-                &mut |item| {
-                    let mut below = Vec::new();
+                &mut |item, below| {
                     self.eval(&args[0], env, item, &mut |child| {
-                        self.keep(&mut below, child)
-                    })?;
-                    Ok(below)
+                        self.keep(below, Ok(child))
+                    })
                 },
                 out,
             ),
-            Control::While => self.walk_while((&args[0], &args[1]), env, input, out),
-            Control::Until => self.until((&args[0], &args[1]), env, input, out),
+            Control::Repeat => loop {
+                self.meter.tick()?;
+                self.eval(&args[0], env, input.clone(), out)?;
+            },
+            Control::While => self.go_on((&args[0], &args[1]), Goal::While, env, input, out),
+            Control::Until => self.go_on((&args[0], &args[1]), Goal::Until, env, input, out),
             Control::Range => self.range(args, env, input.value(), &mut |n| out(T::computed(n))),
             Control::First => match self.first(&args[0], env, input)? {
                 Some(item) => out(item),
@@ -84,18 +97,23 @@ impl Machine<'_> {
                 let Value::Array(path) = path else {
                     return Err(raise("Path must be specified as an array"));
                 };
+                if path.len() > PATH_KEYS_MAX {
+                    return Err(raise("Path too deep"));
+                }
                 let mut at = input.clone();
                 for key in path.iter() {
-                    at.may_enter(|| format!("element {key}"))?;
+                    at.may_enter(|| format!("access element {key} of"))?;
                     let next = self.get_path(at.value(), std::slice::from_ref(key))?;
                     at = at.step(|| key.clone(), next)?;
                 }
                 out(at)
             }),
-            Control::Path => self
-                .paths(&args[0], env, input.into_value())?
-                .into_iter()
-                .try_for_each(|path| out(T::computed(self.array(path)?))),
+            Control::Path => {
+                let root = Tracked::root(input.into_value());
+                self.eval(&args[0], env, root, &mut |item: Tracked| {
+                    out(T::computed(self.array(item.into_path()?)?))
+                })
+            }
             _ => out(T::computed(self.one_control(
                 control,
                 args,
@@ -158,76 +176,79 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Each item before what is below it. Keeps its own stack, so it may go on for long.
-    fn walk<T: Item>(
-        &self,
-        root: T,
-        below: &mut dyn FnMut(T) -> Result<Vec<T>, Stop>,
-        out: Out<'_, T>,
-    ) -> Flow {
-        let mut open = vec![root];
+    /// Each item before what is below it. Keeps its own stack, so it may go on for long. An error on
+    /// the way to what is below counts when it is reached.
+    fn walk<T: Item>(&self, root: T, below: Below<'_, T>, out: Out<'_, T>) -> Flow {
+        let mut open = vec![Ok(root)];
         while let Some(item) = open.pop() {
+            let item = item?;
             self.meter.tick()?;
             out(item.clone())?;
-            let mut next = below(item)?;
-            next.reverse();
-            open.append(&mut next);
+            let mark = open.len();
+            if let Err(stop) = below(item, &mut open) {
+                open.push(Err(stop));
+            }
+            open[mark..].reverse();
         }
         Ok(())
     }
 
-    fn walk_while<T: Item>(
+    /// `while` and `until`.
+    fn go_on<T: Item>(
         &self,
         (condition, next): (&Node, &Node),
+        goal: Goal,
         env: &Env<'_>,
-        input: T,
+        root: T,
         out: Out<'_, T>,
     ) -> Flow {
-        let mut open = vec![input];
+        if !condition.single() {
+            return self.go_on_each((condition, next), goal, env, root, out);
+        }
+        let mut open: Vec<Result<T, Stop>> = vec![Ok(root)];
         while let Some(item) = open.pop() {
+            let item = item?;
             self.meter.tick()?;
-            let mut below = Vec::new();
-            self.eval(condition, env, item.value().clone(), &mut |go_on| {
-                if go_on.is_truthy() {
-                    out(item.clone())?;
-                    self.eval(next, env, item.clone(), &mut |child| {
-                        self.keep(&mut below, child)
-                    })?;
-                }
-                Ok(())
-            })?;
-            below.reverse();
-            open.append(&mut below);
+            let holds = self.one(condition, env, item.value().clone())?.is_truthy();
+            if holds {
+                out(item.clone())?;
+            }
+            if holds == (goal == Goal::Until) {
+                continue;
+            }
+            let mark = open.len();
+            let flow = self.eval(next, env, item, &mut |child| {
+                self.keep(&mut open, Ok(child))
+            });
+            if let Err(stop) = flow {
+                open.push(Err(stop));
+            }
+            open[mark..].reverse();
         }
         Ok(())
     }
 
-    fn until<T: Item>(
+    /// The same for a condition that may have several outputs.
+    fn go_on_each<T: Item>(
         &self,
         (condition, next): (&Node, &Node),
+        goal: Goal,
         env: &Env<'_>,
-        input: T,
+        item: T,
         out: Out<'_, T>,
     ) -> Flow {
-        let mut open = vec![input];
-        while let Some(item) = open.pop() {
-            self.meter.tick()?;
-            let mut below = Vec::new();
-            self.eval(
-                condition,
-                env,
-                item.value().clone(),
-                &mut |done| match done.is_truthy() {
-                    true => out(item.clone()),
-                    false => self.eval(next, env, item.clone(), &mut |child| {
-                        self.keep(&mut below, child)
-                    }),
-                },
-            )?;
-            below.reverse();
-            open.append(&mut below);
-        }
-        Ok(())
+        self.eval(condition, env, item.value().clone(), &mut |holds| {
+            let holds = holds.is_truthy();
+            if holds {
+                out(item.clone())?;
+            }
+            if holds == (goal == Goal::Until) {
+                return Ok(());
+            }
+            self.eval(next, env, item.clone(), &mut |child| {
+                self.go_on_each((condition, next), goal, env, child, out)
+            })
+        })
     }
 
     fn range(&self, args: &[Node], env: &Env<'_>, input: &Value, out: Out<'_, Value>) -> Flow {
@@ -252,7 +273,7 @@ impl Machine<'_> {
         let (Some(mut at), Some(to), Some(by)) = (from.as_f64(), to.as_f64(), by.as_f64()) else {
             return Err(raise("Range bounds must be numeric"));
         };
-        while (by > 0.0 && at < to) || (by < 0.0 && at > to) || (by == 0.0 && at < to) {
+        while (by > 0.0 && at < to) || (by < 0.0 && at > to) {
             self.meter.tick()?;
             out(Value::from(at))?;
             at += by;
@@ -309,16 +330,22 @@ impl Machine<'_> {
         input: Value,
     ) -> Result<Value, Stop> {
         let Value::Array(items) = input else {
-            return Err(super::cannot(
-                &input,
-                "cannot be sorted, as it is not an array",
-            ));
+            return Err(match &input {
+                Value::Object(_) => {
+                    super::cannot(&input, "cannot be sorted, as it is not an array")
+                }
+                other => raise(format!("Cannot iterate over {}", super::described(other))),
+            });
         };
         let mut keyed = Vec::with_capacity(items.len());
         for item in items.iter() {
-            let key = self.collect(by, env, item.clone())?;
-            self.meter.build(2 * size_of::<Value>())?;
-            keyed.push((Value::from(key), item.clone()));
+            let key = if by.single() {
+                self.one(by, env, item.clone())?
+            } else {
+                self.array(self.collect(by, env, item.clone())?)?
+            };
+            self.meter.build(4 * size_of::<Value>())?;
+            keyed.push((key, item.clone()));
         }
         self.sort(&mut keyed, |(key, _)| key)?;
         if control == Control::SortBy {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Stop, raise};
+use super::{Stop, operate, raise};
 use crate::Value;
 use crate::error::Limit;
 use crate::value::VALUE_DEPTH_MAX;
@@ -78,7 +78,7 @@ impl Tracked {
                 Place::Computed => {
                     return Err(raise(format!(
                         "Invalid path expression with result {}",
-                        self.value
+                        operate::shown(&self.value)
                     )));
                 }
             }
@@ -123,9 +123,9 @@ impl Item for Tracked {
     fn may_enter(&self, to: impl FnOnce() -> String) -> Result<(), Stop> {
         match self.place {
             Place::Computed => Err(raise(format!(
-                "Invalid path expression near attempt to access {} of {}",
+                "Invalid path expression near attempt to {} {}",
                 to(),
-                self.value
+                operate::shown(&self.value)
             ))),
             _ => Ok(()),
         }

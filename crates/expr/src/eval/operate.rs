@@ -5,38 +5,83 @@ use std::sync::Arc;
 
 use super::{Machine, Stop};
 use crate::error::Limit;
+use crate::meter::MEMORY_BYTES_MAX;
 use crate::program::{Compare, Math};
 use crate::value::VALUE_DEPTH_MAX;
 use crate::{Array, Object, Value};
 
-/// Characters of a value that an error message shows.
-const SHOWN_CHARS_MAX: usize = 60;
+/// Bytes of a value that an error message shows.
+const SHOWN_BYTES_MAX: usize = 29;
 /// What one entry of an object takes beyond its key.
 const ENTRY_BYTES: usize = 72;
+/// What the smallest object takes beyond its entries: its table, and room for the first ones.
+const OBJECT_BYTES: usize = 230;
+/// What an array takes beyond its items: its header, and room that is not used.
+pub(super) const ARRAY_BYTES: usize = 160;
 
 pub(crate) fn raise(message: impl Into<Value>) -> Stop {
     Stop::Raised(message.into())
 }
 
-/// `type (text)`, the text cut short. Values that are large are not written to be cut.
-pub(crate) fn described(value: &Value) -> String {
+/// The value's text for a message, cut short as jq does. Values that are large are not written to be
+/// cut.
+pub(crate) fn shown(value: &Value) -> String {
     let text = match value {
-        Value::Array(items) if items.len() > SHOWN_CHARS_MAX || value.depth() > 4 => {
-            "[...]".to_owned()
-        }
-        Value::Object(object) if object.len() > SHOWN_CHARS_MAX || value.depth() > 4 => {
-            "{...}".to_owned()
-        }
-        Value::Str(s) if s.len() > SHOWN_CHARS_MAX * 8 => {
-            format!("\"{}", s.chars().take(SHOWN_CHARS_MAX).collect::<String>())
-        }
-        other => other.to_json(),
+        scalar @ (Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_)) => scalar.clone(),
+        other => part(other, &mut (4 * SHOWN_BYTES_MAX)),
     };
-    let mut shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
-    if shown.len() < text.len() {
-        shown.push_str("...");
+    let text = text.to_json();
+    if text.len() <= SHOWN_BYTES_MAX {
+        return text;
     }
-    format!("{} ({shown})", value.type_name())
+    let close = match text.as_bytes()[0] {
+        b'"' => "\"",
+        b'[' => "]",
+        b'{' => "}",
+        _ => "",
+    };
+    format!(
+        "{}...{close}",
+        cut(&text, SHOWN_BYTES_MAX - 3 - close.len())
+    )
+}
+
+/// The first values of a container, as many as a message can show.
+fn part(value: &Value, left: &mut usize) -> Value {
+    *left = left.saturating_sub(1);
+    match value {
+        Value::Array(items) => {
+            let mut some = Vec::new();
+            for item in items.iter() {
+                if *left == 0 {
+                    break;
+                }
+                some.push(part(item, left));
+            }
+            some.into()
+        }
+        Value::Object(object) => {
+            let mut some = Object::default();
+            for (key, item) in object.iter() {
+                if *left == 0 {
+                    break;
+                }
+                some.insert(cut(key, 4 * SHOWN_BYTES_MAX), part(item, left));
+            }
+            some.into()
+        }
+        Value::Str(s) => cut(s, 4 * SHOWN_BYTES_MAX).into(),
+        other => other.clone(),
+    }
+}
+
+fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+/// `type (text)`.
+pub(crate) fn described(value: &Value) -> String {
+    format!("{} ({})", value.type_name(), shown(value))
 }
 
 /// `type (text) <what>`.
@@ -55,8 +100,9 @@ impl Machine<'_> {
             Value::Object(object) => Ok(object.get(name).cloned().unwrap_or_default()),
             Value::Null => Ok(Value::Null),
             other => Err(raise(format!(
-                "Cannot index {} with \"{name}\"",
-                other.type_name()
+                "Cannot index {} with string ({})",
+                other.type_name(),
+                shown(&name.into())
             ))),
         }
     }
@@ -68,7 +114,7 @@ impl Machine<'_> {
                 let at = position(key, items.len());
                 Ok(at.and_then(|at| items.get(at)).cloned().unwrap_or_default())
             }
-            (Value::Null, Value::Int(_) | Value::Float(_) | Value::Null) => Ok(Value::Null),
+            (Value::Null, Value::Int(_) | Value::Float(_)) => Ok(Value::Null),
             (Value::Array(_) | Value::Str(_) | Value::Null, Value::Object(bounds)) => {
                 let bound = |name| bounds.get(name).cloned().unwrap_or_default();
                 self.slice(value, &bound("start"), &bound("end"))
@@ -77,7 +123,7 @@ impl Machine<'_> {
             _ => Err(raise(format!(
                 "Cannot index {} with {}",
                 value.type_name(),
-                key.type_name()
+                described(key)
             ))),
         }
     }
@@ -89,7 +135,10 @@ impl Machine<'_> {
                 self.meter.steps(1)?;
                 let mut equal = true;
                 for (a, b) in window.iter().zip(part.iter()) {
-                    equal = equal && self.order(a, b)? == Ordering::Equal;
+                    equal = self.order(a, b)?.is_eq();
+                    if !equal {
+                        break;
+                    }
                 }
                 if equal {
                     places.push(at.into());
@@ -100,11 +149,8 @@ impl Machine<'_> {
     }
 
     pub(crate) fn slice(&self, value: &Value, from: &Value, to: &Value) -> Result<Value, Stop> {
-        let is_bound = |bound: &Value| bound.is_null() || bound.as_f64().is_some();
-        if !(value.is_null() || is_bound(from) && is_bound(to)) {
-            return Err(raise(
-                "Start and end indices of an array slice must be numbers",
-            ));
+        if !value.is_null() {
+            slice_bounds(from, to)?;
         }
         match value {
             Value::Null => Ok(Value::Null),
@@ -118,8 +164,9 @@ impl Machine<'_> {
                 self.text(text.chars().skip(from).take(to - from).collect())
             }
             other => Err(raise(format!(
-                "Cannot index {} with object",
-                other.type_name()
+                "Cannot index {} with object ({})",
+                other.type_name(),
+                shown(&super::bounds(from, to))
             ))),
         }
     }
@@ -165,7 +212,8 @@ impl Machine<'_> {
                         Math::Add => "cannot be added",
                         Math::Subtract => "cannot be subtracted",
                         Math::Multiply => "cannot be multiplied",
-                        Math::Divide | Math::Remainder => "cannot be divided",
+                        Math::Divide => "cannot be divided",
+                        Math::Remainder => "cannot be divided (remainder)",
                     },
                 )),
             },
@@ -187,7 +235,7 @@ impl Machine<'_> {
 
     fn merge(&self, mut a: Object, b: &Object) -> Result<Value, Stop> {
         if a.is_shared() {
-            self.meter.build(a.len() * ENTRY_BYTES)?;
+            self.build_object(a.len())?;
             self.meter.steps(a.len() as u64)?;
         }
         for (key, value) in b.iter() {
@@ -199,7 +247,7 @@ impl Machine<'_> {
     }
 
     fn merge_deep(&self, mut a: Object, b: &Object) -> Result<Value, Stop> {
-        self.meter.build(a.len() * ENTRY_BYTES)?;
+        self.build_object(a.len())?;
         for (key, value) in b.iter() {
             self.meter.tick()?;
             self.meter.build(ENTRY_BYTES)?;
@@ -212,20 +260,21 @@ impl Machine<'_> {
         self.fits(Value::Object(a))
     }
 
-    /// `text * n`: `null` unless `n` is positive; a part counts as one.
+    /// `text * n`: `null` when `n` is negative; a part does not count.
     fn repeat(&self, text: &str, n: &Value) -> Result<Value, Stop> {
         let n = n.as_f64().unwrap_or_default();
-        if n.is_nan() || n <= 0.0 {
+        if n.is_nan() || n < 0.0 {
             return Ok(Value::Null);
         }
-        let times = if n < 1.0 { 1 } else { n as usize };
-        let bytes = text
-            .len()
-            .checked_mul(times)
-            .ok_or(Stop::Limit(Limit::Memory))?;
+        let bytes = text.len().saturating_mul(n as usize);
+        if bytes as u64 > MEMORY_BYTES_MAX {
+            return Err(raise("Repeat string result too long"));
+        }
         self.meter.build(bytes.saturating_mul(2))?;
         self.meter.text(bytes)?;
-        Ok(text.repeat(times).into())
+        Ok(text
+            .repeat(if text.is_empty() { 0 } else { n as usize })
+            .into())
     }
 
     pub(crate) fn split(&self, text: &str, separator: &str) -> Result<Value, Stop> {
@@ -283,6 +332,7 @@ impl Machine<'_> {
     pub(crate) fn order(&self, left: &Value, right: &Value) -> Result<Ordering, Stop> {
         match (left, right) {
             (Value::Array(a), Value::Array(b)) => {
+                self.meter.tick()?;
                 for (a, b) in a.iter().zip(b.iter()) {
                     let order = self.order(a, b)?;
                     if order.is_ne() {
@@ -292,6 +342,7 @@ impl Machine<'_> {
                 Ok(a.len().cmp(&b.len()))
             }
             (Value::Object(a), Value::Object(b)) => {
+                self.meter.tick()?;
                 let (keys, others) = (self.sorted_keys(a)?, self.sorted_keys(b)?);
                 if keys != others {
                     return Ok(keys.cmp(&others));
@@ -344,7 +395,8 @@ impl Machine<'_> {
 
     pub(crate) fn append(&self, text: &mut String, more: &str) -> Result<(), Stop> {
         self.meter.text(more.len())?;
-        self.meter.build(more.len())?;
+        // A text that grows has room to spare, and is copied once it is complete.
+        self.meter.build(2 * more.len())?;
         text.push_str(more);
         Ok(())
     }
@@ -357,8 +409,14 @@ impl Machine<'_> {
 
     pub(crate) fn array(&self, items: Vec<Value>) -> Result<Value, Stop> {
         self.meter.steps(1 + items.len() as u64 / 8)?;
-        self.meter.build(64 + items.len() * size_of::<Value>())?;
+        self.meter
+            .build(ARRAY_BYTES + items.len() * size_of::<Value>())?;
         self.fits(items.into())
+    }
+
+    /// Counts an object with room for `entries`.
+    pub(crate) fn build_object(&self, entries: usize) -> Result<(), Stop> {
+        self.meter.build(OBJECT_BYTES + entries * ENTRY_BYTES)
     }
 
     pub(super) fn build_entry(&self, key: &str) -> Result<(), Stop> {
@@ -402,9 +460,19 @@ impl Machine<'_> {
     }
 }
 
+pub(super) fn slice_bounds(from: &Value, to: &Value) -> Result<(), Stop> {
+    let is_bound = |bound: &Value| bound.is_null() || bound.as_f64().is_some();
+    if is_bound(from) && is_bound(to) {
+        return Ok(());
+    }
+    Err(raise(
+        "Start and end indices of an array slice must be numbers",
+    ))
+}
+
 /// Where `key` points in `length` items; negative counts from the end.
-fn position(key: &Value, length: usize) -> Option<usize> {
-    let at = key.as_f64()?.floor();
+pub(super) fn position(key: &Value, length: usize) -> Option<usize> {
+    let at = key.as_f64()?.trunc();
     let at = if at < 0.0 { at + length as f64 } else { at };
     (at >= 0.0 && at < length as f64).then_some(at as usize)
 }
@@ -420,7 +488,8 @@ pub(super) fn span(from: &Value, to: &Value, length: usize) -> (usize, usize) {
         at.clamp(0.0, length as f64)
     };
     let from = from.as_f64().map_or(0, |f| place(f).floor() as usize);
-    let to = to.as_f64().map_or(length, |t| place(t).ceil() as usize);
+    let to = to.as_f64().filter(|to| !to.is_nan());
+    let to = to.map_or(length, |t| place(t).ceil() as usize);
     (from, to.max(from))
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Argument, Env, Machine, STACK_GROWTH, STACK_RED_ZONE, Stop, raise};
-use crate::program::{Kind, Node, Part};
+use crate::program::{Binding, Kind, Node, Param, Part, Pattern};
 use crate::{Object, Value};
 
 /// Arguments of a native function that need no allocation.
@@ -38,7 +38,33 @@ impl Machine<'_> {
         }
     }
 
+    /// Goes on in the last part of a node instead of going deeper, as [`Machine::node`] does.
     fn one_deep(&self, node: &Node, env: &Env<'_>, input: Value) -> Result<Value, Stop> {
+        let (mut node, mut env, mut input) = (node, env, input);
+        loop {
+            match &node.kind {
+                Kind::Pipe(left, right) => {
+                    input = self.one(left, env, input)?;
+                    node = right;
+                }
+                Kind::If(condition, then, otherwise) => {
+                    let holds = self.one(condition, env, input.clone())?;
+                    node = if holds.is_truthy() { then } else { otherwise };
+                }
+                Kind::Call(id, up, args) if args.is_empty() => {
+                    env = env.up(*up);
+                    node = &self.def(*id).body;
+                }
+                Kind::Identity | Kind::Literal(_) | Kind::Global(_) | Kind::Local(_) => {
+                    return self.one(node, env, input);
+                }
+                _ => return self.one_branch(node, env, input),
+            }
+            self.meter.tick()?;
+        }
+    }
+
+    fn one_branch(&self, node: &Node, env: &Env<'_>, input: Value) -> Result<Value, Stop> {
         match &node.kind {
             Kind::Field(of, name) => match of.kind {
                 Kind::Identity => self.field(&input, name),
@@ -55,10 +81,6 @@ impl Machine<'_> {
                 };
                 let (from, to) = (bound(from)?, bound(to)?);
                 self.slice(&self.one(of, env, input)?, &from, &to)
-            }
-            Kind::Pipe(left, right) => {
-                let middle = self.one(left, env, input)?;
-                self.one(right, env, middle)
             }
             Kind::Math(math, left, right) => {
                 let right = self.one(right, env, input.clone())?;
@@ -81,22 +103,34 @@ impl Machine<'_> {
                 Ok(either.into())
             }
             Kind::Alternative(left, right) => match self.one(left, env, input.clone()) {
-                Ok(value) if value.is_truthy() => Ok(value),
-                Ok(_) | Err(Stop::Raised(_)) => self.one(right, env, input),
-                stop => stop,
+                Ok(value) if !value.is_truthy() => self.one(right, env, input),
+                result => result,
             },
             Kind::Negate(of) => self.negate(self.one(of, env, input)?),
-            Kind::If(condition, then, otherwise) => {
-                let condition = self.one(condition, env, input.clone())?;
-                self.one(
-                    if condition.is_truthy() {
-                        then
-                    } else {
-                        otherwise
-                    },
-                    env,
-                    input,
-                )
+            Kind::Bind(binding, body) => self.one_bind((binding, body), env, input),
+            Kind::Call(id, up, args) => {
+                let def = self.def(*id);
+                let mut bound = Vec::with_capacity(args.len());
+                for (param, arg) in def.params.iter().zip(args) {
+                    bound.push(match param {
+                        Param::Filter => Argument::Filter(arg, env),
+                        Param::Value => Argument::Value(self.one(arg, env, input.clone())?),
+                    });
+                }
+                self.one(&def.body, &Env::Arguments(&bound, env.up(*up)), input)
+            }
+            Kind::Update(update, path, right) => {
+                let right = self.one(right, env, input.clone())?;
+                self.updated((*update, path, &right), env, input)
+            }
+            Kind::Modify(path, change) => self.modify(path, change, env, input),
+            Kind::Reduce(binding, init, update) => {
+                let mut last = None;
+                self.reduce((binding, init, update), env, input, &mut |value| {
+                    last = Some(value);
+                    Ok(())
+                })?;
+                Ok(last.unwrap_or_default())
             }
             Kind::Try(body, Some(handler)) => match self.one(body, env, input) {
                 Err(Stop::Raised(error)) => self.one(handler, env, error),
@@ -141,6 +175,24 @@ impl Machine<'_> {
         Ok(found)
     }
 
+    fn one_bind(
+        &self,
+        (binding, body): (&Binding, &Node),
+        env: &Env<'_>,
+        input: Value,
+    ) -> Result<Value, Stop> {
+        let value = self.one(&binding.source, env, input.clone())?;
+        if let [Pattern::Variable(_)] = binding.patterns[..] {
+            return self.one(body, &Env::Variables(&[value], env), input);
+        }
+        let mut found = None;
+        self.bind(binding, env, value, &mut |env| {
+            found = Some(self.one(body, env, input.clone())?);
+            Ok(())
+        })?;
+        Ok(found.unwrap_or_default())
+    }
+
     fn one_object(
         &self,
         entries: &[(Node, Node)],
@@ -148,12 +200,16 @@ impl Machine<'_> {
         input: Value,
     ) -> Result<Value, Stop> {
         let mut object = Object::default();
+        self.build_object(0)?;
         for (key, value) in entries {
             let key = match &key.kind {
                 Kind::Literal(Value::Str(key)) => key.clone(),
                 _ => key_of(self.one(key, env, input.clone())?)?,
             };
-            let value = self.one(value, env, input.clone())?;
+            let value = match value.kind {
+                Kind::SameMember => self.field(&input, &key)?,
+                _ => self.one(value, env, input.clone())?,
+            };
             self.build_entry(&key)?;
             object.insert(key, value);
         }
@@ -166,7 +222,7 @@ pub(super) fn key_of(key: Value) -> Result<Arc<str>, Stop> {
     match key {
         Value::Str(key) => Ok(key),
         other => Err(raise(format!(
-            "Object keys must be strings, not {}",
+            "Cannot use {} as object key",
             super::operate::described(&other)
         ))),
     }

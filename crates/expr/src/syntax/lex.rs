@@ -13,7 +13,7 @@ pub(crate) enum Kind {
     /// `@name`.
     Format,
     Number,
-    /// A whole string literal with its quotes; interpolations are lexed again from inside.
+    /// A whole string literal with its quotes, double or single; interpolations are lexed again from inside.
     Text,
     Symbol,
     End,
@@ -51,7 +51,7 @@ pub(crate) fn lex(
                 at = comment_end(bytes, at);
                 continue;
             }
-            b'"' => {
+            b'"' | b'\'' => {
                 at = text_end(bytes, at)?;
                 Kind::Text
             }
@@ -149,42 +149,30 @@ fn comment_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The end of the string that starts at `start`. Works with a stack of its own, not the thread's:
+/// The end of the string that starts at `start`, with the same quote. Works with a stack of its own, not the thread's:
 /// interpolations nest.
 fn text_end(bytes: &[u8], start: usize) -> Result<usize, (Range<usize>, &'static str)> {
-    // Per open interpolation the number of its open parentheses; the last entry is the innermost.
-    let mut open: Vec<usize> = Vec::new();
-    let mut in_text = true;
+    // What is open: strings by their quotes, and parentheses in interpolations. The last is the innermost.
+    let mut open = vec![bytes[start]];
     let mut at = start + 1;
-    while let Some(&byte) = bytes.get(at) {
+    while let (Some(&inner), Some(&byte)) = (open.last(), bytes.get(at)) {
         at += 1;
-        match (in_text, byte) {
-            (true, b'\\') => {
+        match (inner, byte) {
+            (b'(', b'#') => at = comment_end(bytes, at),
+            (b'(', b')') => drop(open.pop()),
+            (b'(', b'(' | b'"' | b'\'') => open.push(byte),
+            (b'(', _) => {}
+            (_, b'\\') => {
                 if bytes.get(at) == Some(&b'(') {
-                    open.push(1);
-                    in_text = false;
+                    open.push(b'(');
                 }
                 at += 1;
             }
-            (true, b'"') if open.is_empty() => return Ok(at),
-            (_, b'"') => in_text = !in_text,
-            (false, b'#') => at = comment_end(bytes, at),
-            (false, b'(') => {
-                *open
-                    .last_mut()
-                    .expect("outside text an interpolation is open") += 1
-            }
-            (false, b')') => {
-                let depth = open
-                    .last_mut()
-                    .expect("outside text an interpolation is open");
-                *depth -= 1;
-                if *depth == 0 {
-                    open.pop();
-                    in_text = true;
-                }
-            }
+            (quote, _) if quote == byte => drop(open.pop()),
             _ => {}
+        }
+        if open.is_empty() {
+            return Ok(at);
         }
     }
     Err((start..bytes.len(), "this string has no end"))

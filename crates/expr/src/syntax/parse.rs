@@ -6,9 +6,10 @@ use std::ops::Range;
 use super::lex::{self, Kind as Lexeme, Token};
 use super::scope::Scope;
 use super::{NESTING_MAX, Parsed};
+use crate::builtin::prelude;
 use crate::error::{ExprError, ExprErrorKind};
 use crate::program::{
-    Binding, Compare, Def, Entry, Kind, Math, Node, Param, Pattern, TREE_DEPTH_MAX, Update,
+    Binding, Compare, Def, Entry, Kind, Math, Node, Param, Pattern, TREE_DEPTH_MAX, Update, settle,
 };
 
 /// Stack to have left before reading one more level, and how much to add otherwise.
@@ -29,9 +30,14 @@ pub(super) struct Parser<'s> {
     errors: Vec<ExprError>,
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Commas {
+    Allowed,
+    End,
+}
+
 /// The tightness of the operators, as in jq's grammar.
 mod tightness {
-    pub(super) const COMMA: u8 = 1;
     pub(super) const ALTERNATIVE: u8 = 2;
     pub(super) const UPDATE: u8 = 3;
     pub(super) const OR: u8 = 4;
@@ -43,7 +49,6 @@ mod tightness {
 
 #[derive(Clone, Copy)]
 enum Operator {
-    Comma,
     Alternative,
     Update(Update),
     Modify,
@@ -79,15 +84,19 @@ impl<'s> Parser<'s> {
             .pipe()
             .and_then(|main| self.expect_end().map(|()| main));
         match main {
-            Ok(main) if self.errors.is_empty() => Ok(Parsed {
-                main,
-                defs: self
+            Ok(main) if self.errors.is_empty() => {
+                let defs: Vec<Def> = self
                     .defs
                     .into_iter()
                     .map(|d| d.expect("every definition was read"))
-                    .collect(),
-                variables: self.scope.used,
-            }),
+                    .collect();
+                settle(&defs, Some(&main), &prelude().defs);
+                Ok(Parsed {
+                    main,
+                    defs,
+                    variables: self.scope.used,
+                })
+            }
             _ => Err(self.errors),
         }
     }
@@ -104,11 +113,12 @@ impl<'s> Parser<'s> {
         if self.expect_end().is_err() || !self.errors.is_empty() {
             return Err(self.errors);
         }
-        let defs = self
+        let defs: Vec<Def> = self
             .defs
             .into_iter()
             .map(|d| d.expect("every definition was read"))
             .collect();
+        settle(&defs, None, &[]);
         Ok((defs, names))
     }
 
@@ -257,40 +267,61 @@ impl<'s> Parser<'s> {
 
     /// `def …; …`, `term as $x | …`, `label $x | …` and stages between `|`.
     pub(super) fn pipe(&mut self) -> Read<Node> {
-        self.nested(|parser| {
-            let mark = parser.scope.mark();
-            let piped = parser.stages(tightness::COMMA);
-            parser.scope.reset(mark);
-            piped
-        })
+        self.nested(|parser| parser.stages(Commas::Allowed))
     }
 
     /// As [`Self::pipe`], but without `,` outside brackets: the value of an object's key.
     pub(super) fn pipe_without_comma(&mut self) -> Read<Node> {
-        self.nested(|parser| parser.stages(tightness::ALTERNATIVE))
+        self.nested(|parser| parser.stages(Commas::End))
     }
 
-    fn stages(&mut self, loosest: u8) -> Read<Node> {
+    fn stages(&mut self, commas: Commas) -> Read<Node> {
+        let mark = self.scope.mark();
         let mut stages = Vec::new();
         loop {
             while self.is_word("def") {
                 self.definition()?;
             }
-            stages.push(self.binary(loosest)?);
+            let mut stage = self.bindable(commas)?;
+            while commas == Commas::Allowed && self.take_symbol(",") {
+                let next = self.bindable(commas)?;
+                stage = self.node(Kind::Comma(Box::new(stage), Box::new(next)))?;
+            }
+            stages.push(stage);
             if !self.take_symbol("|") {
                 break;
             }
         }
+        self.scope.reset(mark);
         let last = stages.pop().expect("one stage was read");
         stages.into_iter().rev().try_fold(last, |rest, stage| {
             self.node(Kind::Pipe(Box::new(stage), Box::new(rest)))
         })
     }
 
+    /// Operands with their operators, and `as … | …` after them, which reaches to the end.
+    fn bindable(&mut self, commas: Commas) -> Read<Node> {
+        let source = self.expression_without_pipe()?;
+        if !self.take_word("as") {
+            return Ok(source);
+        }
+        let mark = self.scope.mark();
+        let (binding, names) = self.binding(source)?;
+        self.scope.push_variables(&names);
+        self.expect_symbol("|")?;
+        let body = self.nested(|parser| parser.stages(commas))?;
+        self.scope.reset(mark);
+        self.node(Kind::Bind(Box::new(binding), Box::new(body)))
+    }
+
+    /// Operands with operators other than `,` and `|`.
+    pub(super) fn expression_without_pipe(&mut self) -> Read<Node> {
+        self.binary(tightness::ALTERNATIVE)
+    }
+
     fn operator(&self) -> Option<(Operator, u8)> {
         use Operator as Op;
         Some(match (self.kind(), self.text()) {
-            (Lexeme::Symbol, ",") => (Op::Comma, tightness::COMMA),
             (Lexeme::Symbol, "//" | "?//") => (Op::Alternative, tightness::ALTERNATIVE),
             (Lexeme::Symbol, "=") => (Op::Update(Update::Set), tightness::UPDATE),
             (Lexeme::Symbol, "|=") => (Op::Modify, tightness::UPDATE),
@@ -344,7 +375,6 @@ impl<'s> Parser<'s> {
             };
             let (l, r) = (Box::new(left), Box::new(right));
             left = self.node(match operator {
-                Operator::Comma => Kind::Comma(l, r),
                 Operator::Alternative => Kind::Alternative(l, r),
                 Operator::Update(update) => Kind::Update(update, l, r),
                 Operator::Modify => Kind::Modify(l, r),
@@ -371,25 +401,20 @@ impl<'s> Parser<'s> {
         if self.is_word("def") {
             return self.pipe();
         }
-        if self.take_symbol("-") {
-            let operand = self.nested(Self::operand)?;
-            return match operand.kind {
-                Kind::Literal(crate::Value::Int(i)) => Ok(Node::literal(-i)),
-                Kind::Literal(crate::Value::Float(f)) => Ok(Node::literal(-f)),
-                _ => self.node(Kind::Negate(Box::new(operand))),
-            };
+        self.signed()
+    }
+
+    /// A term with its path, or such a term negated.
+    pub(super) fn signed(&mut self) -> Read<Node> {
+        if !self.take_symbol("-") {
+            return self.nested(Self::postfix);
         }
-        let term = self.nested(Self::postfix)?;
-        if !self.take_word("as") {
-            return Ok(term);
+        let operand = self.nested(Self::signed)?;
+        match operand.kind {
+            Kind::Literal(crate::Value::Int(i)) if i != 0 => Ok(Node::literal(i.wrapping_neg())),
+            Kind::Literal(crate::Value::Float(f)) => Ok(Node::literal(-f)),
+            _ => self.node(Kind::Negate(Box::new(operand))),
         }
-        let mark = self.scope.mark();
-        let (binding, names) = self.binding(term)?;
-        self.scope.push_variables(&names);
-        self.expect_symbol("|")?;
-        let body = self.pipe()?;
-        self.scope.reset(mark);
-        self.node(Kind::Bind(Box::new(binding), Box::new(body)))
     }
 
     /// `$name`, returned without `$`.
@@ -451,11 +476,11 @@ impl<'s> Parser<'s> {
             }
             Lexeme::Word => (Node::literal(self.advance().1), None),
             Lexeme::Text => (self.string_literal(None)?, None),
-            _ if self.take_symbol("(") => {
-                let key = self.pipe()?;
-                self.expect_symbol(")")?;
-                (key, None)
+            Lexeme::Format => {
+                let format = self.format()?;
+                (self.string_literal(Some(format))?, None)
             }
+            _ if self.is_symbol("(") => (self.computed_key()?, None),
             _ => return self.unexpected("a key"),
         };
         let pattern = match variable {
@@ -501,7 +526,6 @@ impl<'s> Parser<'s> {
         self.scope.push_params(&params);
         let body = self.pipe()?;
         self.scope.reset(mark);
-        self.scope.close_def();
         self.expect_symbol(";")?;
         let kinds = params.iter().map(|p| {
             if p.starts_with('$') {

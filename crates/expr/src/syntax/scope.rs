@@ -25,7 +25,6 @@ enum Entry {
         arity: usize,
         id: DefId,
         frame: usize,
-        open: bool,
     },
 }
 
@@ -42,8 +41,6 @@ pub(super) enum Callee {
     Filter(Address),
     Def(DefId, usize),
     Builtin(Found),
-    /// The definition is still being read: the call would recurse.
-    Open,
     Unknown,
 }
 
@@ -119,6 +116,7 @@ impl Scope {
         });
     }
 
+    /// Makes a definition callable, from its own body too.
     pub(super) fn open_def(&mut self, name: &str, arity: usize, id: DefId) {
         let frame = self.frames;
         self.entries.push(Entry::Def {
@@ -126,19 +124,15 @@ impl Scope {
             arity,
             id,
             frame,
-            open: true,
         });
     }
 
-    /// Makes the definition that was opened last callable.
-    pub(super) fn close_def(&mut self) {
-        if let Some(Entry::Def { open, .. }) = self.entries.last_mut() {
-            *open = false;
-        }
-    }
-
     /// Enters a definition: its parameters, each with `$` when it is a value.
+    /// Without parameters there is no frame.
     pub(super) fn push_params(&mut self, params: &[&str]) {
+        if params.is_empty() {
+            return;
+        }
         self.frames += 1;
         let frame = self.frames;
         for (slot, param) in params.iter().enumerate() {
@@ -202,13 +196,8 @@ impl Scope {
                     arity,
                     id,
                     frame,
-                    open,
                 } if *arity == args && name == wanted => {
-                    return if *open && !self.is_prelude {
-                        Callee::Open
-                    } else {
-                        Callee::Def(*id, self.frames - frame)
-                    };
+                    return Callee::Def(*id, self.frames - frame);
                 }
                 _ => {}
             }

@@ -202,9 +202,9 @@ impl Parser<'_> {
         match word {
             "if" => self.conditional(),
             "try" => {
-                let body = self.nested(Self::post_term)?;
+                let body = self.nested(Self::signed)?;
                 let handler = match self.take_word("catch") {
-                    true => Some(Box::new(self.nested(Self::post_term)?)),
+                    true => Some(Box::new(self.nested(Self::signed)?)),
                     false => None,
                 };
                 self.node(Kind::Try(Box::new(body), handler))
@@ -245,15 +245,6 @@ impl Parser<'_> {
         }
     }
 
-    /// The operand of `try` and `catch`: a term with its path, or such a term negated.
-    fn post_term(&mut self) -> Read<Node> {
-        if self.take_symbol("-") {
-            let of = self.nested(Self::post_term)?;
-            return self.node(Kind::Negate(Box::new(of)));
-        }
-        self.postfix()
-    }
-
     fn arguments(&mut self) -> Read<Vec<Node>> {
         let mut args = Vec::new();
         if self.take_symbol("(") {
@@ -274,15 +265,6 @@ impl Parser<'_> {
             Callee::Builtin(Found::Native(native)) => self.node(Kind::Native(native, args)),
             Callee::Builtin(Found::Control(control)) => self.node(Kind::Control(control, args)),
             Callee::Builtin(Found::Literal(value)) => Ok(Node::literal(value)),
-            Callee::Open => {
-                self.fail(
-                    ExprErrorKind::Recursion,
-                    span,
-                    format!("{name}/{count} calls itself"),
-                );
-                self.hint(Some("use recurse, until, while, reduce or foreach".into()));
-                Ok(Node::new(Kind::Identity))
-            }
             Callee::Unknown if !self.scope.is_prelude() && FORBIDDEN.contains(&name) => {
                 self.forbidden(span, name);
                 Ok(Node::new(Kind::Identity))
@@ -343,7 +325,7 @@ impl Parser<'_> {
 
     /// After `reduce` or `foreach`.
     fn fold(&mut self, word: &str) -> Read<Node> {
-        let source = self.nested(Self::postfix)?;
+        let source = self.nested(Self::expression_without_pipe)?;
         self.expect_word("as")?;
         let mark = self.scope.mark();
         let (binding, names) = self.binding(source)?;
@@ -381,40 +363,60 @@ impl Parser<'_> {
         self.node(Kind::Object(entries))
     }
 
+    /// `(key)`. A constant that cannot be a key is found here.
+    pub(super) fn computed_key(&mut self) -> Read<Node> {
+        let span = self.span();
+        self.expect_symbol("(")?;
+        let key = self.pipe()?;
+        self.expect_symbol(")")?;
+        self.check_key(key, span)
+    }
+
+    fn number_key(&mut self) -> Read<Node> {
+        let span = self.span();
+        let key = self.term()?;
+        self.check_key(key, span)
+    }
+
+    fn check_key(&mut self, key: Node, span: std::ops::Range<usize>) -> Read<Node> {
+        match &key.kind {
+            Kind::Literal(value) if value.as_str().is_none() => {
+                let message = format!("cannot use {} ({value}) as object key", value.type_name());
+                self.fail(ExprErrorKind::Syntax, span, message);
+                Err(Stuck)
+            }
+            _ => Ok(key),
+        }
+    }
+
     fn entry(&mut self) -> Read<(Node, Node)> {
         let (key, short) = match self.kind() {
             Lexeme::Variable => {
                 let name = &self.text()[1..];
                 let value = self.variable()?;
-                return Ok((Node::literal(name), value));
+                if !self.is_symbol(":") {
+                    return Ok((Node::literal(name), value));
+                }
+                (value, false)
             }
             Lexeme::Word => (Node::literal(self.advance().1), true),
-            Lexeme::Number => (self.term()?, false),
+            Lexeme::Number => (self.number_key()?, false),
             Lexeme::Text => (self.string_literal(None)?, true),
             Lexeme::Format => {
                 let format = self.format()?;
                 (self.string_literal(Some(format))?, true)
             }
-            _ if self.take_symbol("(") => {
-                let key = self.pipe()?;
-                self.expect_symbol(")")?;
-                (key, false)
-            }
+            _ if self.is_symbol("(") => (self.computed_key()?, false),
             _ => return self.unexpected("a key or `}`"),
         };
         if short && !self.is_symbol(":") {
-            let again = match &key.kind {
-                Kind::Literal(name) => Node::literal(name.clone()),
-                _ => {
-                    self.fail(
-                        ExprErrorKind::Syntax,
-                        self.span(),
-                        "a key with `\\(…)` needs a value",
-                    );
-                    return Err(Stuck);
+            let value = match &key.kind {
+                Kind::Literal(Value::Str(name)) => {
+                    let input = Box::new(Node::new(Kind::Identity));
+                    self.node(Kind::Field(input, name.clone()))?
                 }
+                _ => Node::new(Kind::SameMember),
             };
-            let value = self.index(Node::new(Kind::Identity), again)?;
             return Ok((key, value));
         }
         self.expect_symbol(":")?;

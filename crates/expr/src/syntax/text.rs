@@ -56,7 +56,8 @@ impl Parser<'_> {
         let mut stack = vec![b'('];
         let mut at = open + 1;
         while at < end {
-            let in_text = stack.last() == Some(&b'"');
+            let quote = stack.last().copied().filter(|open| *open != b'(');
+            let in_text = quote.is_some();
             match bytes[at] {
                 b'\\' if in_text => {
                     at += 1;
@@ -64,8 +65,8 @@ impl Parser<'_> {
                         stack.push(b'(');
                     }
                 }
-                b'"' if in_text => drop(stack.pop()),
-                b'"' => stack.push(b'"'),
+                byte if quote == Some(byte) => drop(stack.pop()),
+                byte @ (b'"' | b'\'') if !in_text => stack.push(byte),
                 b'(' if !in_text => stack.push(b'('),
                 b')' if !in_text => {
                     stack.pop();
@@ -88,7 +89,7 @@ impl Parser<'_> {
     /// Reads the escape at `at` into `text`; returns the place after it.
     fn escape(&mut self, at: usize, end: usize, text: &mut String) -> Read<usize> {
         let plain = match self.source.as_bytes()[at + 1] {
-            b'"' => '"',
+            quote @ (b'"' | b'\'') => char::from(quote),
             b'\\' => '\\',
             b'/' => '/',
             b'b' => '\u{8}',

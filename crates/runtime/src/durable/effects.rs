@@ -9,7 +9,8 @@ use ferrovia_store::RunId;
 use tokio::task::AbortHandle;
 
 use super::{Inner, intake, wall_ms};
-use crate::port::{Call, Executor};
+use crate::carry::{execute, outcome};
+use crate::port::Call;
 use crate::shard::Event;
 
 #[derive(Default)]
@@ -39,17 +40,17 @@ impl Effects {
             });
             return None;
         }
-        let arguments =
-            match crate::secrets::open(&request.arguments, plan, &inner.secrets, wall_ms()) {
-                Ok(arguments) => arguments,
-                Err(fault) => {
-                    return Some(Event::Settled {
-                        run,
-                        id,
-                        outcome: Outcome::Failed(fault),
-                    });
-                }
-            };
+        let opened = match crate::secrets::open(&request.arguments, plan, &inner.secrets, wall_ms())
+        {
+            Ok(opened) => opened,
+            Err(fault) => {
+                return Some(Event::Settled {
+                    run,
+                    id,
+                    outcome: Outcome::Failed(fault),
+                });
+            }
+        };
         let Some(executor) = inner.executors.get(request.kind) else {
             let detail = format!(
                 "this build of Ferrovia has nothing that carries out `{}`",
@@ -63,7 +64,8 @@ impl Effects {
         };
         let call = Call {
             kind: request.kind.as_str().into(),
-            arguments,
+            arguments: opened.arguments,
+            secrets: opened.secrets,
             idempotency_key: format!("{run}{id}").into(),
             time_limit: None,
         };
@@ -71,19 +73,19 @@ impl Effects {
             return Some(Event::Settled {
                 run,
                 id,
-                outcome: outcome(result),
+                outcome: outcome(result, &call.secrets),
             });
         }
         self.forget_finished();
         let (node, turns) = (inner.clone(), inner.turns.clone());
         if request.detached {
-            tokio::spawn(async move { carry_out(executor, &turns, call).await });
+            tokio::spawn(async move { execute(Some(executor), &turns, call).await });
             let outcome = Outcome::Completed(EffectOutput::default());
             return Some(Event::Settled { run, id, outcome });
         }
         let key = (run, id.clone());
         let task = tokio::spawn(async move {
-            let outcome = carry_out(executor, &turns, call).await;
+            let outcome = execute(Some(executor), &turns, call).await;
             node.send(run, Event::Settled { run, id, outcome });
         });
         self.under_way.insert(key, task.abort_handle());
@@ -102,25 +104,6 @@ impl Effects {
         if self.under_way.len() == self.under_way.capacity() {
             self.under_way.retain(|_, task| !task.is_finished());
         }
-    }
-}
-
-async fn carry_out(
-    executor: Arc<dyn Executor>,
-    turns: &tokio::sync::Semaphore,
-    call: Call,
-) -> Outcome {
-    let _turn = turns.acquire().await;
-    outcome(executor.execute(call).await)
-}
-
-fn outcome(result: Result<crate::port::Success, crate::port::Fault>) -> Outcome {
-    match result {
-        Ok(success) => Outcome::Completed(EffectOutput {
-            value: success.output,
-            authorization_scheme: success.authorization_scheme.map(Into::into),
-        }),
-        Err(fault) => Outcome::Failed(fault.into()),
     }
 }
 

@@ -6,6 +6,7 @@ mod driver;
 mod effects;
 mod id;
 mod intake;
+mod schedule;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -126,6 +127,7 @@ impl Node {
             tokio::spawn(driver::drive(Arc::downgrade(&inner), shard, inbox));
         }
         tokio::spawn(intake::take_in(Arc::downgrade(&inner), arriving));
+        tokio::spawn(schedule::keep_time(Arc::downgrade(&inner)));
         let node = Node(inner);
         for number in 0..count {
             tokio::spawn(recover(node.clone(), ShardId(number)));

@@ -1,7 +1,9 @@
 //! Wall-clock time for inputs, monotonic time for sleeping, and identities of runs.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
 
 /// Tells the time since its start; it never goes back, whatever happens to the wall clock.
 pub(super) struct Clock {
@@ -20,8 +22,9 @@ impl Clock {
         }
     }
 
-    pub(super) fn start_ms(&self) -> i64 {
-        self.start_ms
+    /// The point in time so long after the start; beyond reach, the last one there is.
+    pub(super) fn after_start_ms(&self, after: Duration) -> i64 {
+        i64::try_from(after.as_millis()).map_or(i64::MAX, |ms| self.start_ms.saturating_add(ms))
     }
 
     pub(super) fn now_ms(&self) -> i64 {
@@ -30,14 +33,15 @@ impl Clock {
 
     /// Sleeps until a point in time has passed; for a point beyond reach, for ever.
     pub(super) async fn sleep_until(&self, due_ms: i64) {
-        let Some(after_ms) = due_ms
-            .checked_sub(self.start_ms)
+        let after = Duration::from_millis(due_ms.saturating_sub(self.start_ms).max(0) as u64);
+        match self
+            .started
+            .checked_add(after)
             .filter(|_| due_ms != i64::MAX)
-        else {
-            return std::future::pending().await;
-        };
-        let at = self.started + Duration::from_millis(after_ms.max(0) as u64);
-        tokio::time::sleep_until(at.into()).await;
+        {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
     }
 }
 

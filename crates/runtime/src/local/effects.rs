@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ferrovia_engine::{
-    EffectOutput, EffectRequest, ErrorType, Fault, Input, ObligationId, Outcome,
-};
-use ferrovia_expr::Value;
+use ferrovia_engine::{EffectOutput, EffectRequest, Input, ObligationId, Outcome};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::RunKey;
-use crate::port::{Call, Executor};
+use crate::carry::execute;
+use crate::port::Call;
 use crate::registry::Executors;
+use crate::secrets::Opened;
 
 /// Effects that are carried out at the same time; further ones wait for their turn.
 const CONCURRENT_EFFECTS_MAX: usize = 256;
@@ -62,13 +61,14 @@ impl Effects {
         run_id: &str,
         id: ObligationId,
         request: &EffectRequest,
-        arguments: Value,
+        opened: Opened,
     ) {
         // Tasks that are over leave the set here, so that it does not grow with the effects ever made.
         while self.tasks.try_join_next().is_some() {}
         let call = Call {
             kind: request.kind.as_str().into(),
-            arguments,
+            arguments: opened.arguments,
+            secrets: opened.secrets,
             idempotency_key: format!("{run_id}{id}").into(),
             time_limit: None,
         };
@@ -120,28 +120,5 @@ impl Effects {
     /// Drops everything under way, and waits until it is gone: no process outlives its run.
     pub(super) async fn shut_down(&mut self) {
         self.tasks.shutdown().await;
-    }
-}
-
-async fn execute(executor: Option<Arc<dyn Executor>>, turns: &Semaphore, call: Call) -> Outcome {
-    let Some(executor) = executor else {
-        let detail = format!(
-            "this build of Ferrovia has nothing that carries out `{}`",
-            call.kind
-        );
-        return Outcome::Failed(Fault {
-            kind: ErrorType::Configuration,
-            status: None,
-            title: None,
-            detail: Some(detail.into()),
-        });
-    };
-    let _turn = turns.acquire().await;
-    match executor.execute(call).await {
-        Ok(success) => Outcome::Completed(EffectOutput {
-            value: success.output,
-            authorization_scheme: success.authorization_scheme.map(Into::into),
-        }),
-        Err(fault) => Outcome::Failed(fault.into()),
     }
 }

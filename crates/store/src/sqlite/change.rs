@@ -1,5 +1,6 @@
 //! One batch, written into the open transaction. Whoever calls commits, or takes back what a refused batch wrote.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::types::ToSql;
@@ -24,19 +25,44 @@ pub(super) struct Memory {
     /// Where the next record of any run goes. Never goes back, so that it counts records.
     pub(super) position: i64,
     pub(super) delivery: i64,
+    /// Runs that were written lately and have not ended. Emptied when it is full: what is missing is read again.
+    pub(super) runs: HashMap<RunId, Known>,
 }
 
-/// What an index row was before an append.
-struct Before {
+/// Runs that the writer remembers.
+const RUNS_KNOWN_MAX: usize = 65_536;
+
+impl Memory {
+    /// Forgets what a change that is taken back may have made wrong.
+    pub(super) fn take_back(&mut self, position: i64) {
+        self.position = position;
+        self.names.forget();
+        self.runs.clear();
+    }
+}
+
+/// What the tables hold of a run that has not ended.
+#[derive(Clone, Copy)]
+pub(super) struct Known {
     shard: ShardId,
     status: i64,
     wake_ms: Option<i64>,
     active: bool,
+    /// Its last record.
+    seq: u64,
 }
 
 pub(super) struct Change<'a> {
     pub(super) connection: &'a Connection,
     pub(super) memory: &'a mut Memory,
+}
+
+impl Known {
+    fn follow(&mut self, update: &Update) {
+        self.status = status_number(update.status);
+        self.wake_ms = update.wake_ms;
+        self.active = update.active;
+    }
 }
 
 impl Change<'_> {
@@ -71,7 +97,7 @@ impl Change<'_> {
         }
         let (run, seq) = (append.run, append.seq);
         let conflict = || StoreError::Conflict(run, seq);
-        let before = match &append.create {
+        let mut known = match &append.create {
             Some(new) if new.shard == shard => {
                 let mut summary = check::pending(new.clone());
                 if let Some(update) = &append.update {
@@ -82,14 +108,14 @@ impl Change<'_> {
             }
             Some(_) => return Err(StoreError::Fenced(shard, epoch)),
             None => {
-                let before = self.before(run)?.ok_or_else(conflict)?;
-                if before.shard != shard {
+                let known = self.known(run)?.ok_or_else(conflict)?;
+                if known.shard != shard {
                     return Err(StoreError::Fenced(shard, epoch));
                 }
-                if self.last_seq(run)? + 1 != seq {
+                if known.seq + 1 != seq {
                     return Err(conflict());
                 }
-                Some(before)
+                Some(known)
             }
         };
         self.execute(
@@ -112,13 +138,32 @@ impl Change<'_> {
                 return Err(conflict());
             }
         }
-        if let (Some(before), Some(update)) = (before, &append.update) {
-            self.update(run, &before, update)?;
+        match (&mut known, &append.create, &append.update) {
+            (Some(known), _, Some(update)) => {
+                self.update(run, known, update)?;
+                known.follow(update);
+            }
+            (None, Some(new), update) => {
+                let pending = check::pending((*new).clone());
+                let mut fresh = Known {
+                    shard,
+                    status: status_number(pending.status),
+                    wake_ms: pending.wake_ms,
+                    active: pending.active,
+                    seq,
+                };
+                update.iter().for_each(|update| fresh.follow(update));
+                known = Some(fresh);
+            }
+            _ => {}
         }
+        self.remember(run, known.map(|known| Known { seq, ..known }));
         for (to, kind) in &append.deliver {
-            let open = self.before(*to)?.filter(|run| run.status < TERMINAL);
+            let open = self.known(*to)?.filter(|run| run.status < TERMINAL);
             if let Some(open) = open {
-                ticket.deliveries.push(self.deliver(open.shard, *to, kind.clone(), None)?);
+                ticket
+                    .deliveries
+                    .push(self.deliver(open.shard, *to, kind.clone(), None)?);
             }
         }
         for (new, kind) in &append.spawn {
@@ -127,7 +172,9 @@ impl Change<'_> {
         for obligation in &append.abandon {
             for (child, shard) in self.awaited(run, obligation)? {
                 let kind = DeliveryKind::Cancel;
-                ticket.deliveries.push(self.deliver(shard, child, kind, None)?);
+                ticket
+                    .deliveries
+                    .push(self.deliver(shard, child, kind, None)?);
             }
         }
         Ok(())
@@ -155,7 +202,9 @@ impl Change<'_> {
             )
             .and_then(|mut insert| {
                 insert
-                    .query_row(params![&*intake.source, &*intake.id, intake.at_ms], |row| row.get(0))
+                    .query_row(params![&*intake.source, &*intake.id, intake.at_ms], |row| {
+                        row.get(0)
+                    })
                     .optional()
             })
             .map_err(failed)?;
@@ -285,17 +334,25 @@ impl Change<'_> {
         Ok(())
     }
 
-    fn before(&self, run: RunId) -> Result<Option<Before>, StoreError> {
+    fn known(&self, run: RunId) -> Result<Option<Known>, StoreError> {
+        if let Some(known) = self.memory.runs.get(&run) {
+            return Ok(Some(*known));
+        }
         self.connection
-            .prepare_cached("SELECT shard, status, wake_ms, active FROM runs WHERE id = ?1")
+            .prepare_cached(
+                "SELECT shard, status, wake_ms, active,
+                        (SELECT ifnull(max(seq), 0) FROM journal WHERE journal.run = runs.id)
+                 FROM runs WHERE id = ?1",
+            )
             .and_then(|mut select| {
                 select
                     .query_row([number(run)], |row| {
-                        Ok(Before {
+                        Ok(Known {
                             shard: ShardId(row.get(0)?),
                             status: row.get(1)?,
                             wake_ms: row.get(2)?,
                             active: row.get(3)?,
+                            seq: row.get(4)?,
                         })
                     })
                     .optional()
@@ -303,15 +360,20 @@ impl Change<'_> {
             .map_err(failed)
     }
 
-    fn last_seq(&self, run: RunId) -> Result<u64, StoreError> {
-        self.connection
-            .prepare_cached("SELECT ifnull(max(seq), 0) FROM journal WHERE run = ?1")
-            .and_then(|mut select| select.query_row([number(run)], |row| row.get(0)))
-            .map_err(failed)
+    fn remember(&mut self, run: RunId, known: Option<Known>) {
+        match known.filter(|known| known.status < TERMINAL) {
+            Some(known) => {
+                if self.memory.runs.len() >= RUNS_KNOWN_MAX {
+                    self.memory.runs.clear();
+                }
+                self.memory.runs.insert(run, known);
+            }
+            None => drop(self.memory.runs.remove(&run)),
+        }
     }
 
     /// SQLite writes an index again when a column of it is set, be it to what it was: only what changes is named.
-    fn update(&self, run: RunId, before: &Before, update: &Update) -> Result<(), StoreError> {
+    fn update(&self, run: RunId, before: &Known, update: &Update) -> Result<(), StoreError> {
         let status = status_number(update.status);
         let reason = update.reason.as_deref();
         let id = number(run);

@@ -35,7 +35,10 @@ impl Lock {
                     "" => "another process".to_owned(),
                     number => format!("process {number}"),
                 };
-                return Err(unusable(format!("{} is in use by {holder}", database.display())));
+                return Err(unusable(format!(
+                    "{} is in use by {holder}",
+                    database.display()
+                )));
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }

@@ -28,7 +28,11 @@ impl Names {
     }
 
     /// The number of a plan, which need not be defined.
-    pub(super) fn plan(&mut self, connection: &Connection, plan: PlanHash) -> Result<i64, StoreError> {
+    pub(super) fn plan(
+        &mut self,
+        connection: &Connection,
+        plan: PlanHash,
+    ) -> Result<i64, StoreError> {
         if let Some(number) = self.plans.get(&plan) {
             return Ok(*number);
         }
@@ -81,7 +85,10 @@ impl Names {
     }
 }
 
-pub(super) fn known_plan(connection: &Connection, plan: PlanHash) -> Result<Option<i64>, StoreError> {
+pub(super) fn known_plan(
+    connection: &Connection,
+    plan: PlanHash,
+) -> Result<Option<i64>, StoreError> {
     connection
         .prepare_cached("SELECT id FROM plans WHERE hash = ?1")
         .and_then(|mut select| {

@@ -53,7 +53,9 @@ pub(super) fn purge(
                  SELECT e.id FROM events e WHERE e.at_ms < ?1
                    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.id) LIMIT ?2)",
         )
-        .and_then(|mut delete| delete.execute(params![ended_before_ms, EVENTS_PER_PURGE_MAX as i64]))
+        .and_then(|mut delete| {
+            delete.execute(params![ended_before_ms, EVENTS_PER_PURGE_MAX as i64])
+        })
         .map_err(failed)?;
     if purged.records > 0 {
         connection
@@ -62,7 +64,10 @@ pub(super) fn purge(
                 [purged.records],
             )
             .and_then(|_| {
-                connection.execute("UPDATE meta SET value = ?1 WHERE name = 'position'", [position])
+                connection.execute(
+                    "UPDATE meta SET value = ?1 WHERE name = 'position'",
+                    [position],
+                )
             })
             .map_err(failed)?;
     }

@@ -75,7 +75,11 @@ impl Queue {
         }
         waiting.batches += 1;
         waiting.bytes += bytes;
-        waiting.entries.push_back(Entry::Batch(Batch { writes, done, bytes }));
+        waiting.entries.push_back(Entry::Batch(Batch {
+            writes,
+            done,
+            bytes,
+        }));
         drop(waiting);
         self.came.notify_one();
         Ok(())
@@ -104,7 +108,10 @@ impl Queue {
                 return Job::Stop;
             }
             waiting = match patience {
-                None => self.came.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+                None => self
+                    .came
+                    .wait(waiting)
+                    .unwrap_or_else(PoisonError::into_inner),
                 Some(patience) => {
                     let (again, timeout) = self
                         .came
@@ -166,7 +173,11 @@ fn size(write: &Write) -> usize {
         Write::Accept(intake) => {
             intake.event.len()
                 + intake.starts.iter().map(|(_, to)| kind(to)).sum::<usize>()
-                + intake.triggers.iter().map(|(_, state)| state.len()).sum::<usize>()
+                + intake
+                    .triggers
+                    .iter()
+                    .map(|(_, state)| state.len())
+                    .sum::<usize>()
         }
         Write::Define(definition) => definition.text.len() + definition.links.len(),
         Write::Schedule(schedule) => schedule.name.len(),

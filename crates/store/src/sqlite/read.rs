@@ -37,9 +37,10 @@ pub(super) fn load(connection: &Connection, run: RunId) -> Result<Option<StoredR
     let from = snapshot.as_ref().map_or(1, |snapshot| snapshot.seq + 1);
     let records = records(connection, run, from, usize::MAX)?;
     let first = snapshot.as_ref().map_or(1, |snapshot| snapshot.seq + 1);
-    if let Some((seq, _)) = (first..).zip(&records).find_map(|(expected, (seq, _))| {
-        (*seq != expected).then_some((expected, seq))
-    }) {
+    if let Some((seq, _)) = (first..)
+        .zip(&records)
+        .find_map(|(expected, (seq, _))| (*seq != expected).then_some((expected, seq)))
+    {
         return Err(damaged(
             format!("the journal of run {run}"),
             format!("record {seq} is missing"),
@@ -92,7 +93,9 @@ fn deliveries(
             let kind = match (kind, obligation, payload) {
                 (START, None, Some(payload)) => DeliveryKind::Start(payload),
                 (EVENT, None, Some(payload)) => DeliveryKind::Event(payload),
-                (CHILD, Some(obligation), Some(payload)) => DeliveryKind::Child(obligation, payload),
+                (CHILD, Some(obligation), Some(payload)) => {
+                    DeliveryKind::Child(obligation, payload)
+                }
                 (CANCEL, None, Some(_)) => DeliveryKind::Cancel,
                 _ => {
                     return Err(damaged(
@@ -166,9 +169,8 @@ pub(super) fn summary(connection: &Connection, run: RunId) -> Result<Option<Summ
     let Some((summary, labels)) = summary else {
         return Ok(None);
     };
-    let mut summary = summary.ok_or_else(|| {
-        damaged(format!("the row of run {run}"), "its status is unknown")
-    })?;
+    let mut summary =
+        summary.ok_or_else(|| damaged(format!("the row of run {run}"), "its status is unknown"))?;
     if let Some(labels) = labels {
         summary.run.labels = rmp_serde::from_slice(&labels)
             .map_err(|error| damaged(format!("the labels of run {run}"), error.to_string()))?;
@@ -204,7 +206,8 @@ fn summary_of(row: &Row<'_>) -> rusqlite::Result<(Option<Summary>, Option<Vec<u8
         key: row.get(11)?,
     };
     let labels = row.get(10)?;
-    let (wake_ms, active, updated_ms, reason) = (row.get(13)?, row.get(14)?, row.get(15)?, row.get(16)?);
+    let (wake_ms, active, updated_ms, reason) =
+        (row.get(13)?, row.get(14)?, row.get(15)?, row.get(16)?);
     let summary = status(row.get(12)?).map(|status| Summary {
         run,
         status,
@@ -250,12 +253,17 @@ fn definition_of(row: &Row<'_>) -> rusqlite::Result<Definition> {
 }
 
 pub(super) fn schedules(connection: &Connection) -> Result<Vec<Schedule>, StoreError> {
-    list(connection, "SELECT name, slot_ms FROM schedules ORDER BY name", [], |row| {
-        Ok(Schedule {
-            name: row.get(0)?,
-            slot_ms: row.get(1)?,
-        })
-    })
+    list(
+        connection,
+        "SELECT name, slot_ms FROM schedules ORDER BY name",
+        [],
+        |row| {
+            Ok(Schedule {
+                name: row.get(0)?,
+                slot_ms: row.get(1)?,
+            })
+        },
+    )
 }
 
 pub(super) fn trigger(connection: &Connection, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -274,7 +282,9 @@ pub(super) fn counts(connection: &Connection) -> Result<(Vec<(Status, u64)>, u64
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     let of = |wanted: Status| {
-        let found = by_number.iter().find(|(number, _)| status(*number) == Some(wanted));
+        let found = by_number
+            .iter()
+            .find(|(number, _)| status(*number) == Some(wanted));
         found.map(|(_, count)| (wanted, *count))
     };
     let deliveries = connection

@@ -26,7 +26,13 @@ pub(super) fn runs(
                 let lane = Conditions::default()
                     .and("status = ?", status_number(status))
                     .and("workflow = ?", workflow);
-                ids.extend(lane.walk(connection, "runs INDEXED BY runs_listed", "id", filter, page)?);
+                ids.extend(lane.walk(
+                    connection,
+                    "runs INDEXED BY runs_listed",
+                    "id",
+                    filter,
+                    page,
+                )?);
             }
             ids
         }
@@ -133,8 +139,15 @@ impl Conditions {
             conditions.push_str("TRUE");
         }
         let limit = sql_limit(page.limit);
-        let sql = format!("SELECT {id} FROM {from} WHERE {conditions} ORDER BY {id} DESC LIMIT {limit}");
-        let values: Vec<&dyn ToSql> = self.values.iter().map(|value| value as &dyn ToSql).collect();
-        list(connection, &sql, values.as_slice(), |row| Ok(RunId(row.get(0)?)))
+        let sql =
+            format!("SELECT {id} FROM {from} WHERE {conditions} ORDER BY {id} DESC LIMIT {limit}");
+        let values: Vec<&dyn ToSql> = self
+            .values
+            .iter()
+            .map(|value| value as &dyn ToSql)
+            .collect();
+        list(connection, &sql, values.as_slice(), |row| {
+            Ok(RunId(row.get(0)?))
+        })
     }
 }

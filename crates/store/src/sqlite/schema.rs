@@ -157,7 +157,10 @@ fn set_common(connection: &Connection) -> Result<(), StoreError> {
 pub(super) fn check_identity(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let empty = pragma(connection, "schema_version")? == 0;
     if !empty && pragma(connection, "application_id")? != i64::from(APPLICATION_ID) {
-        return Err(unusable(format!("{} is a database of another program", path.display())));
+        return Err(unusable(format!(
+            "{} is a database of another program",
+            path.display()
+        )));
     }
     let schema = pragma(connection, "user_version")?;
     if schema > i64::from(SCHEMA) {
@@ -177,9 +180,16 @@ fn create(connection: &mut Connection, shards: u16) -> Result<(), StoreError> {
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed)?;
     transaction.execute_batch(TABLES).map_err(failed)?;
-    for (name, value) in [("shards", i64::from(shards)), ("position", 1), ("purged", 0)] {
+    for (name, value) in [
+        ("shards", i64::from(shards)),
+        ("position", 1),
+        ("purged", 0),
+    ] {
         transaction
-            .execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", (name, value))
+            .execute(
+                "INSERT INTO meta (name, value) VALUES (?1, ?2)",
+                (name, value),
+            )
             .map_err(failed)?;
     }
     set(&transaction, "user_version", i64::from(SCHEMA))?;

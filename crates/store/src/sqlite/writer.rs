@@ -111,8 +111,7 @@ impl Writer {
                 Job::Stop => break,
             }
             self.tidy = false;
-            if self.broken.is_none()
-                && self.log_pages.load(Ordering::Relaxed) >= self.checkpoint_at
+            if self.broken.is_none() && self.log_pages.load(Ordering::Relaxed) >= self.checkpoint_at
             {
                 self.checkpoint(CheckpointMode::PASSIVE);
             }
@@ -173,8 +172,7 @@ impl Writer {
             Ok(answers)
         });
         if written.is_err() {
-            self.memory.position = position;
-            self.memory.names.forget();
+            self.memory.take_back(position);
             self.roll_back()?;
         }
         self.figures
@@ -202,8 +200,7 @@ impl Writer {
                 // SQLite ends a transaction by itself when it cannot go on.
                 Err(why) if self.connection.is_autocommit() => return Err(why),
                 Err(_) => {
-                    self.memory.position = position;
-                    self.memory.names.forget();
+                    self.memory.take_back(position);
                     self.execute("ROLLBACK TO batch")?;
                     self.execute("RELEASE batch")?;
                 }

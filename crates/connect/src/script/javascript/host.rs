@@ -132,7 +132,7 @@ impl Host {
         limits: &JavaScriptLimits,
     ) -> Result<Object<'js>> {
         let host = Object::new(ctx.clone())?;
-        host.set("argv", inputs.positional.clone())?;
+        host.set("argv", inputs.of_script())?;
         let env = Object::new(ctx.clone())?;
         for (name, value) in &inputs.environment {
             env.set(name, value)?;

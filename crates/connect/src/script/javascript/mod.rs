@@ -23,9 +23,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Script;
 use crate::config::JavaScriptLimits;
 use crate::fault;
-use crate::process::{Finished, output_too_large};
+use crate::process::{Finished, is_identifier, output_too_large};
 use host::{Halt, Host, Seed};
 
+/// How long after its time limit a script is waited for: the interpreter looks at the clock between the steps of a script,
+/// but not within the single steps of its built-in functions.
+const STOP_GRACE: Duration = Duration::from_secs(1);
 /// How traces name the script.
 const SCRIPT_NAME: &str = "script.js";
 const INSPECT: &str = include_str!("inspect.js");
@@ -50,14 +53,13 @@ pub(super) async fn run(
         drop(slot);
         ended
     });
-    let ended = running
-        .await
-        .map_err(|error| fault::runtime("Interpreter failed", error.to_string()))?;
+    // A thread that is stuck in one long step is left to itself, with its slot.
+    let Ok(running) = tokio::time::timeout(limit + STOP_GRACE, running).await else {
+        return Err(out_of_time(limit));
+    };
+    let ended = running.map_err(|error| fault::runtime("Interpreter failed", error.to_string()))?;
     ended.map_err(|stop| match stop {
-        Stop::TimeLimit => fault::timeout(format!(
-            "the script did not end within {} ms",
-            limit.as_millis()
-        )),
+        Stop::TimeLimit => out_of_time(limit),
         Stop::Memory => fault::runtime(
             "Memory limit exceeded",
             format!(
@@ -69,6 +71,13 @@ pub(super) async fn run(
         Stop::Cancelled => fault::runtime("Cancelled", "the call was given up"),
         Stop::Interpreter(reason) => fault::runtime("Interpreter failed", reason),
     })
+}
+
+fn out_of_time(limit: Duration) -> Fault {
+    fault::timeout(format!(
+        "the script did not end within {} ms",
+        limit.as_millis()
+    ))
 }
 
 /// Why a script has no result.
@@ -153,12 +162,24 @@ fn install<'js>(
         let setup: Function = ctx.eval(source)?;
         setup.call::<_, ()>((exposed.clone(), node.clone()))?;
     }
+    name_arguments(ctx, script)?;
     let registry: Object = node.get("modules")?;
     ctx.globals().prop(
         modules::REGISTRY,
         rquickjs::object::Property::from(registry).configurable(),
     )?;
     Ok(node)
+}
+
+/// Named arguments are global variables, unless the name is taken.
+fn name_arguments<'js>(ctx: &Ctx<'js>, script: &Script) -> Result<(), Stop> {
+    let globals = ctx.globals();
+    for (name, value) in &script.inputs.named {
+        if is_identifier(name) && !globals.contains_key(name.as_str())? {
+            globals.set(name.as_str(), ctx.json_parse(value.to_json())?)?;
+        }
+    }
+    Ok(())
 }
 
 /// A script on its way to the end.

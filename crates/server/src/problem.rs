@@ -1,0 +1,152 @@
+//! Answers that say what went wrong: problem details of RFC 9457.
+
+use axum::extract::rejection::BytesRejection;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use ferrovia_engine::Refusal;
+use ferrovia_expr::{Object, Value};
+use ferrovia_runtime::shard::Declined;
+use ferrovia_store::StoreError;
+
+/// Where the types of problems are described.
+const TYPE_BASE: &str = "https://ferrovia.dev/problems/";
+/// When to try again what there was no room for.
+const RETRY_SECONDS: &str = "1";
+
+/// One problem.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: u16,
+    kind: &'static str,
+    title: &'static str,
+    detail: Option<String>,
+    pointer: Option<&'static str>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: u16, kind: &'static str, title: &'static str) -> Problem {
+        Problem {
+            status,
+            kind,
+            title,
+            detail: None,
+            pointer: None,
+        }
+    }
+
+    pub(crate) fn detail(self, detail: impl Into<String>) -> Problem {
+        Problem {
+            detail: Some(detail.into()),
+            ..self
+        }
+    }
+
+    /// Where in the body it is, as a JSON pointer.
+    pub(crate) fn at(self, pointer: &'static str) -> Problem {
+        Problem {
+            pointer: Some(pointer),
+            ..self
+        }
+    }
+
+    pub(crate) fn malformed(detail: impl Into<String>) -> Problem {
+        Problem::new(400, "malformed", "The request cannot be read").detail(detail)
+    }
+
+    pub(crate) fn invalid(pointer: &'static str, detail: impl Into<String>) -> Problem {
+        Problem::new(
+            422,
+            "invalid",
+            "The request asks for something that is not possible",
+        )
+        .detail(detail)
+        .at(pointer)
+    }
+
+    pub(crate) fn not_found(what: &str) -> Problem {
+        Problem::new(404, "not-found", "There is no such thing").detail(what)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = Object::default();
+        body.insert("type", format!("{TYPE_BASE}{}", self.kind));
+        body.insert("title", self.title);
+        body.insert("status", i64::from(self.status));
+        if let Some(detail) = self.detail {
+            body.insert("detail", detail);
+        }
+        if let Some(pointer) = self.pointer {
+            body.insert("pointer", pointer);
+        }
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Value::from(body).to_json()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if matches!(self.status, 429 | 503) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+        }
+        response
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Problem {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Problem::new(413, "too-large", "The body is too large")
+                    .detail(format!("a body may have {} bytes", crate::BODY_BYTES_MAX))
+            }
+            _ => Problem::malformed("the body did not arrive as it should"),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        match error {
+            StoreError::Full(_) => Problem::new(503, "store-full", "There is no room for more"),
+            StoreError::Busy(_) => Problem::new(503, "busy", "Too much is under way"),
+            // What it is about is for the operator, not for callers.
+            StoreError::Fenced(..)
+            | StoreError::Conflict(..)
+            | StoreError::Started(_)
+            | StoreError::Damaged { .. }
+            | StoreError::Fatal(_)
+            | StoreError::Unusable(_) => {
+                Problem::new(503, "store-unusable", "The store cannot be used")
+            }
+        }
+    }
+}
+
+impl From<Declined> for Problem {
+    fn from(declined: Declined) -> Problem {
+        let conflict = |detail: String| {
+            Problem::new(409, "conflict", "The run is not in a state for this").detail(detail)
+        };
+        match declined {
+            Declined::Unknown => Problem::not_found("no run has this id"),
+            Declined::Refused(refusal @ Refusal::UnknownObligation) => {
+                Problem::invalid("/effect", refusal.to_string())
+            }
+            Declined::Refused(refusal) => conflict(refusal.to_string()),
+            Declined::Started(run) => conflict(format!("the run {run} was started with this key")),
+            Declined::Parked(why) => conflict(format!("the run is parked: {why}")),
+            Declined::Store(error) => error.into(),
+        }
+    }
+}
+
+pub(crate) async fn no_such_path() -> Problem {
+    Problem::not_found("no resource has this path")
+}
+
+pub(crate) async fn no_such_method() -> Problem {
+    Problem::new(405, "method", "The resource does not have this method")
+}

@@ -1,0 +1,84 @@
+//! What the server knows of itself.
+
+use std::fmt::Write;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use ferrovia_expr::{Object, Value};
+use ferrovia_runtime::Node;
+
+use crate::problem::Problem;
+use crate::view;
+
+/// `GET /api/v1/definitions`.
+pub(crate) async fn definitions(State(node): State<Node>) -> Response {
+    let known = node.definitions();
+    let mut definitions: Vec<(String, Value)> = known
+        .iter()
+        .map(|plan| {
+            let mut definition = Object::default();
+            definition.insert("workflow", plan.identity.to_string());
+            definition.insert("hash", plan.hash.to_string());
+            definition.insert("title", plan.title.clone());
+            (plan.identity.to_string(), definition.into())
+        })
+        .collect();
+    definitions.sort_by(|a, b| a.0.cmp(&b.0));
+    let definitions: Vec<Value> = definitions
+        .into_iter()
+        .map(|(_, definition)| definition)
+        .collect();
+    let mut body = Object::default();
+    body.insert("definitions", definitions);
+    view::json(StatusCode::OK, &body.into())
+}
+
+/// `GET /health`: the process answers.
+pub(crate) async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /metrics`, in the text format of Prometheus.
+pub(crate) async fn metrics(State(node): State<Node>) -> Result<Response, Problem> {
+    let journal = node.journal().clone();
+    let stats = tokio::task::spawn_blocking(move || journal.stats()).await;
+    let stats = stats.unwrap_or_else(|_| Ok(Default::default()))?;
+    let mut text =
+        String::from("# HELP ferrovia_runs Runs in the store.\n# TYPE ferrovia_runs gauge\n");
+    for (status, count) in &stats.runs_by_status {
+        line(
+            &mut text,
+            &format!("ferrovia_runs{{status=\"{}\"}}", status.as_str()),
+            *count,
+        );
+    }
+    for (name, help, value) in [
+        (
+            "ferrovia_records_total",
+            "Records ever written.",
+            stats.records,
+        ),
+        ("ferrovia_store_bytes", "Size of the store.", stats.bytes),
+        (
+            "ferrovia_deliveries",
+            "What runs have not taken in yet.",
+            stats.deliveries,
+        ),
+    ] {
+        let kind = if name.ends_with("_total") {
+            "counter"
+        } else {
+            "gauge"
+        };
+        writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}")
+            .expect("memory takes all text");
+        line(&mut text, name, value);
+    }
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+fn line(text: &mut String, name: &str, value: u64) {
+    writeln!(text, "{name} {value}").expect("memory takes all text");
+}
