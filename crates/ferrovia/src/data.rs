@@ -118,7 +118,10 @@ impl Drop for Announced {
 /// Waits until everything that was queued is durable.
 pub(crate) async fn settled(journal: &dyn Journal) {
     let (sender, receiver) = tokio::sync::oneshot::channel();
-    journal.write(Vec::new(), Box::new(move |written| drop(sender.send(written))));
+    journal.write(
+        Vec::new(),
+        Box::new(move |written| drop(sender.send(written))),
+    );
     // Refused or not: what came before it has been answered.
     let _ = receiver.await;
 }

@@ -80,8 +80,7 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
     let secrets = args.secrets.as_deref().map(read_secrets).transpose()?;
     let reach = Reach::new(&args.reach, &document.directory)?;
     let ready = document.compile(&reach, findings).await?;
-    let (_, mut defined) =
-        definitions::collect(&ready.plan, &document.directory, &reach).await?;
+    let (_, mut defined) = definitions::collect(&ready.plan, &document.directory, &reach).await?;
     show(&ready.warnings, &document.name, &document.text);
     let interrupted = interrupted().map_err(anyhow::Error::from)?;
     let journal = Data(&args.data.data).open()?;

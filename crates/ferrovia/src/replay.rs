@@ -109,7 +109,10 @@ fn compare(history: &History, snapshot: Option<&Snapshot>) -> Result<(), String>
     };
     match State::decode(&snapshot.state) {
         Ok(state) if state == history.state() => Ok(()),
-        Ok(_) => Err(format!("record {}: the snapshot holds another state", history.seq)),
+        Ok(_) => Err(format!(
+            "record {}: the snapshot holds another state",
+            history.seq
+        )),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -13,8 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Output, RunArgs};
 use crate::definitions;
-use crate::durable;
 use crate::document::{Document, Ready, Refused, show};
+use crate::durable;
 use crate::exit::Exit;
 use crate::links::Reach;
 use crate::out;

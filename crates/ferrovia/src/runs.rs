@@ -141,9 +141,7 @@ pub(crate) async fn runs(args: Box<RunsArgs>) -> Exit {
 async fn answer(args: &RunsArgs) -> anyhow::Result<Exit> {
     let place = match &args.server {
         Some(url) => Place::Server(Server::new(url)?),
-        None => Place::Data(Arc::new(Reading::new(
-            Data(&args.data.data).read()?.into(),
-        ))),
+        None => Place::Data(Arc::new(Reading::new(Data(&args.data.data).read()?.into()))),
     };
     let control = match &args.command {
         RunsCommand::List(list) => {
@@ -257,9 +255,7 @@ impl Place {
     async fn list(&self, args: &ListArgs) -> anyhow::Result<Value> {
         let limit = args.limit.clamp(1, PAGE_MAX);
         match self {
-            Place::Server(server) => {
-                server.get(&format!("runs?{}", query(args, limit))).await
-            }
+            Place::Server(server) => server.get(&format!("runs?{}", query(args, limit))).await,
             Place::Data(runs) => {
                 let (namespace, name) = pair(args.workflow.as_deref(), '/', "--workflow")?;
                 let (label, value) = pair(args.label.as_deref(), ':', "--label")?;

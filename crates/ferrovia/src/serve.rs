@@ -103,7 +103,10 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     .await?;
     define(&node, defined).await?;
     if node.definitions().iter().next().is_none() {
-        let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        let shown: Vec<_> = paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
         bail!("there is no workflow definition in {}", shown.join(", "));
     }
     let listener = TcpListener::bind(args.listen)

@@ -7,8 +7,8 @@ use std::sync::mpsc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
-use ferrovia_runtime::{Definitions, Ids};
 use ferrovia_runtime::shard::{Action, Control, Event, Shard, Surroundings, Token};
+use ferrovia_runtime::{Definitions, Ids};
 use ferrovia_server::view::Runs;
 use ferrovia_store::{RunId, ShardId, StoreError, Ticket, Write};
 
@@ -68,7 +68,12 @@ pub(crate) fn steer(runs: &dyn Runs, run: RunId, control: Control) -> anyhow::Re
 }
 
 type Found = Result<
-    Option<Box<(ferrovia_store::StoredRun, std::sync::Arc<ferrovia_dsl::plan::Plan>)>>,
+    Option<
+        Box<(
+            ferrovia_store::StoredRun,
+            std::sync::Arc<ferrovia_dsl::plan::Plan>,
+        )>,
+    >,
     std::sync::Arc<str>,
 >;
 

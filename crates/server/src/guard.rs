@@ -36,7 +36,9 @@ fn judge(hosts: &Hosts, headers: &HeaderMap) -> Result<(), Problem> {
     };
     if !host.to_str().is_ok_and(|host| hosts.permit(host)) {
         let refused = Problem::new(403, "foreign-host", "The request names another host");
-        return Err(refused.detail("this server answers to the names of this machine, and to those it was started with"));
+        return Err(refused.detail(
+            "this server answers to the names of this machine, and to those it was started with",
+        ));
     }
     let Some(origin) = headers.get(ORIGIN) else {
         return Ok(());
@@ -106,7 +108,12 @@ mod tests {
             names: vec!["flows.example".to_owned()],
             addresses: true,
         };
-        for own in ["Flows.Example:80", "10.0.0.1:8080", "[fd00::2]", "localhost"] {
+        for own in [
+            "Flows.Example:80",
+            "10.0.0.1:8080",
+            "[fd00::2]",
+            "localhost",
+        ] {
             assert!(hosts.permit(own), "{own}");
         }
         for foreign in ["evil.example", "x.flows.example", "10.0.0.1.evil.example"] {

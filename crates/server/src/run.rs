@@ -159,7 +159,11 @@ pub(crate) async fn settle(
     headers: HeaderMap,
     body: body::Received,
 ) -> Answer {
-    let body = body::object(&body::media_type(&headers), body, &["effect", "output", "error"])?;
+    let body = body::object(
+        &body::media_type(&headers),
+        body,
+        &["effect", "output", "error"],
+    )?;
     let effect = body.get("effect").and_then(Value::as_str);
     let effect =
         effect.ok_or_else(|| Problem::invalid("/effect", "`effect` names what is settled"))?;
@@ -196,6 +200,5 @@ fn outcome(body: &Object) -> Result<Outcome, Problem> {
 
 async fn control(app: &App, run: RunId, control: Control) -> Answer {
     app.node.control(run, control).await?;
-    let known = app.look(run).await?;
-    Ok(view::json(StatusCode::OK, &view::summary(&known).into()))
+    start::whole(app, app.look(run).await?).await
 }

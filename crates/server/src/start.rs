@@ -142,10 +142,13 @@ impl Asked {
             let records = node.journal().records(run, 1, 1)?;
             let first = records.first().map(|(_, record)| Record::decode(record));
             let input = first.transpose()?.and_then(|record| {
-                record.inputs.into_iter().find_map(|stamped| match stamped.input {
-                    Input::Start { input, .. } => Some(input),
-                    _ => None,
-                })
+                record
+                    .inputs
+                    .into_iter()
+                    .find_map(|stamped| match stamped.input {
+                        Input::Start { input, .. } => Some(input),
+                        _ => None,
+                    })
             });
             Ok::<_, Unreadable>(Some((summary, input)))
         };
@@ -155,7 +158,9 @@ impl Asked {
         let wanted = &self.workflow.identity;
         let reused = |pointer: &'static str| {
             Problem::new(422, "key-reused", "The key belongs to another request")
-                .detail(format!("the run {run} was started with this key and another value here"))
+                .detail(format!(
+                    "the run {run} was started with this key and another value here"
+                ))
                 .at(pointer)
         };
         if (&summary.run.namespace, &summary.run.name) != (&wanted.namespace, &wanted.name) {

@@ -52,9 +52,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Proble
 
 /// `GET /metrics`, in the text format of Prometheus.
 pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
-    let stats = app
-        .reading(|node| Ok(node.journal().stats()?))
-        .await?;
+    let stats = app.reading(|node| Ok(node.journal().stats()?)).await?;
     let mut text =
         String::from("# HELP ferrovia_runs Runs in the store.\n# TYPE ferrovia_runs gauge\n");
     for (status, count) in &stats.runs_by_status {
@@ -77,8 +75,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
             stats.deliveries,
         ),
     ] {
-        writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge")
-            .expect("memory takes all text");
+        writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge").expect("memory takes all text");
         line(&mut text, name, value);
     }
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())

@@ -85,17 +85,13 @@ mod tests {
         check("/runs?wait=20", None, Ok(Some(20_000)));
         check("/runs?wait=500ms", None, Ok(Some(500)));
         check("/runs?wait=0", None, Ok(Some(0)));
-        check("/runs?wait=9999999999999999999m", None, Err(()));
+        check("/runs?wait=99999999999999999999m", None, Err(()));
         check("/runs?wait=9999999999m", None, Ok(Some(WAIT_MS_MAX)));
         check("/runs?wait=soon", None, Err(()));
         check("/runs?wait=", None, Err(()));
         check("/runs?weight=20s", None, Err(()));
         check("/runs", Some("wait=3"), Ok(Some(3_000)));
-        check(
-            "/runs",
-            Some("respond-async, wait=\"3\""),
-            Ok(Some(3_000)),
-        );
+        check("/runs", Some("respond-async, wait=\"3\""), Ok(Some(3_000)));
         check("/runs", Some("wait=soon"), Ok(None));
         check("/runs?wait=1s", Some("wait=3"), Ok(Some(1_000)));
     }

@@ -41,11 +41,7 @@ fn align<const N: usize>(rows: &[[String; N]]) -> String {
     let lines = rows.iter().map(|row| {
         let cells = row.iter().zip(&widths);
         let cells = cells.map(|(cell, width)| format!("{cell:<width$}"));
-        cells
-            .collect::<Vec<_>>()
-            .join("  ")
-            .trim_end()
-            .to_owned()
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -116,7 +112,9 @@ pub(crate) fn entry(entry: &Value) -> String {
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     let details = details.iter().map(|(name, value)| {
-        let value = value.as_str().map_or_else(|| value.to_json(), str::to_owned);
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_json(), str::to_owned);
         format!(" {name}={}", short(&harmless(&value)))
     });
     format!(
