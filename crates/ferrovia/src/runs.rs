@@ -310,11 +310,16 @@ impl Place {
             return server.control(run, &control).await;
         }
         let data = Data(&args.data.data);
-        if let Some(url) = data.server() {
-            out::note(format_args!("asking the server at {url}"));
-            return Server::new(&url)?.control(run, &control).await;
-        }
-        let runs = Arc::new(Reading::new(data.open()?));
+        let runs = match data.open() {
+            Ok(journal) => Arc::new(Reading::new(journal)),
+            Err(error) => {
+                let Some(url) = data.server() else {
+                    return Err(error);
+                };
+                out::note(format_args!("asking the server at {url}"));
+                return Server::new(&url)?.control(run, &control).await;
+            }
+        };
         let known = look(&runs, run)?;
         if matches!(control, Control::Settle { .. }) && known.status != Status::Parked {
             bail!("no effect of this run has an unknown outcome");
