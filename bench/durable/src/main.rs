@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use ferrovia_dsl::compile::{Links, Options, compile};
 use ferrovia_dsl::plan::Plan;
 use ferrovia_engine::RuntimeInfo;
-use ferrovia_expr::{Object, Value, value};
+use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::port::{Call, Executor, Fault, Success};
 use ferrovia_runtime::{Compiler, Executors, Node, NodeConfig, StartRequest};
 use ferrovia_store::{Definition, Journal, Page, Sqlite, Status};
@@ -71,7 +71,7 @@ fn ten_effects() -> String {
 
 async fn open(directory: &Path) -> Node {
     let journal: Arc<dyn Journal> =
-        Arc::new(Sqlite::open(&directory.join("bench.db"), options()).expect("the journal opens"));
+        Arc::new(Sqlite::open(directory.join("bench.db"), options()).expect("the journal opens"));
     let nothing: Arc<dyn Executor> = Arc::new(Nothing);
     let executors: Executors = [("http", nothing)].into_iter().collect();
     let config = NodeConfig {
@@ -279,7 +279,6 @@ async fn long_loop(directory: &Path, rounds: u64) {
         )
         .expect("readable");
     assert_eq!(waiting[0].status, Status::Completed);
-    let _ = value!(null);
 }
 
 fn size(directory: &Path) -> u64 {

@@ -5,21 +5,23 @@
 mod bind;
 mod control;
 mod item;
+mod message;
 mod operate;
 mod path;
 mod single;
+mod update;
 
 use std::cell::Cell;
 
-pub(crate) use operate::{cannot, described, raise};
+pub(crate) use message::{cannot, described, raise};
 
 use crate::builtin::prelude;
 use crate::error::Limit;
 use crate::meter::Meter;
-use crate::program::{Def, DefId, Kind, Node, Update};
+use crate::program::{Def, DefId, Kind, Node};
 use crate::syntax::Parsed;
 use crate::{Scope, Value};
-use item::{Item, Tracked};
+use item::Item;
 
 /// Stack to have left before going one level deeper, and how much to add otherwise.
 const STACK_RED_ZONE: usize = 192 * 1024;
@@ -364,10 +366,7 @@ impl<'p> Machine<'p> {
                 self.meter.tick()?;
                 out(item.clone().step(|| key.clone().into(), value.clone())?)
             }),
-            other => Err(raise(format!(
-                "Cannot iterate over {}",
-                operate::described(&other)
-            ))),
+            other => Err(raise(format!("Cannot iterate over {}", described(&other)))),
         }
     }
 
@@ -422,92 +421,6 @@ impl<'p> Machine<'p> {
             DefId::Own(index) => &self.program.defs[index],
             DefId::Prelude(index) => &prelude().defs[index],
         }
-    }
-
-    /// The paths that `node` leads to.
-    pub(crate) fn paths(
-        &self,
-        node: &Node,
-        env: &Env<'_>,
-        input: Value,
-    ) -> Result<Vec<Vec<Value>>, Stop> {
-        let mut paths = Vec::new();
-        self.eval(node, env, Tracked::root(input), &mut |item: Tracked| {
-            let path = item.into_path()?;
-            self.meter.build(size_of::<Value>() * (path.len() + 1))?;
-            paths.push(path);
-            Ok(())
-        })?;
-        Ok(paths)
-    }
-
-    fn update<T: Item>(
-        &self,
-        (update, path, right): (Update, &Node, &Node),
-        env: &Env<'_>,
-        input: Value,
-        out: Out<'_, T>,
-    ) -> Flow {
-        if right.single() {
-            // Nobody else needs the input then, so it can change in place.
-            let right = self.one(right, env, input.clone())?;
-            return out(T::computed(self.updated(
-                (update, path, &right),
-                env,
-                input,
-            )?));
-        }
-        self.eval(right, env, input.clone(), &mut |right| {
-            out(T::computed(self.updated(
-                (update, path, &right),
-                env,
-                input.clone(),
-            )?))
-        })
-    }
-
-    pub(crate) fn updated(
-        &self,
-        (update, path, right): (Update, &Node, &Value),
-        env: &Env<'_>,
-        mut value: Value,
-    ) -> Result<Value, Stop> {
-        for path in self.paths(path, env, value.clone())? {
-            value = self.update_path(value, &path, &mut |old| match update {
-                Update::Set => Ok(right.clone()),
-                Update::Math(math) => self.math(math, old, right.clone()),
-                Update::Default => Ok(if old.is_truthy() { old } else { right.clone() }),
-            })?;
-        }
-        Ok(value)
-    }
-
-    /// `path |= change`: the first output replaces, none deletes.
-    pub(crate) fn modify(
-        &self,
-        path: &Node,
-        change: &Node,
-        env: &Env<'_>,
-        mut input: Value,
-    ) -> Result<Value, Stop> {
-        let mut deleted = Vec::new();
-        for path in self.paths(path, env, input.clone())? {
-            // What is not there must not come to be only to be deleted.
-            if self.get_path(&input, &path)?.is_null() && !change.single() {
-                match self.first(change, env, Value::Null)? {
-                    Some(new) => input = self.set_path(input, &path, &new)?,
-                    None => deleted.push(path),
-                }
-                continue;
-            }
-            input = self.update_path(input, &path, &mut |old| {
-                Ok(self.first(change, env, old)?.unwrap_or_else(|| {
-                    deleted.push(path.clone());
-                    Value::Null
-                }))
-            })?;
-        }
-        self.delete_paths(input, deleted)
     }
 }
 

@@ -7,7 +7,7 @@
 //! counted and nothing may overflow the stack, which a general interpreter does not offer. Authors
 //! know jq, so order of outputs, updates and messages follow it. And the usual small expressions
 //! should cost nanoseconds. It differs from jq where determinism or safety asks for it: integers are
-//! exact in `i64`, `1.0` is `1`, time is UTC, and definitions cannot recurse.
+//! exact in `i64`, `1.0` is `1`, time is UTC, and nothing outside can be reached.
 
 mod builtin;
 mod error;

@@ -2,6 +2,7 @@
 //! anything recursive looks at the text.
 
 mod lex;
+mod operator;
 mod parse;
 mod scope;
 mod term;

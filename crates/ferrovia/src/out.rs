@@ -6,6 +6,9 @@ use std::io::{ErrorKind, Write};
 
 use crate::exit::Exit;
 
+/// For [`control`]: back to the first column, and nothing on the line.
+pub(crate) const CLEAR: &str = "\r\x1b[2K";
+
 /// Writes a result; where that is impossible, the program must not end as if all was well.
 pub(crate) fn result(text: &str, exit: Exit) -> Exit {
     let mut stream = std::io::stdout().lock();

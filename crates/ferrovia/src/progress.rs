@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use ferrovia_dsl::plan::{Kind, Plan, TaskId};
+use ferrovia_dsl::plan::{Kind, TaskId};
 use ferrovia_engine::{TraceEntry, TraceEvent};
 use ferrovia_runtime::{Observed, Observer};
 
@@ -27,8 +27,6 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const SOFT: Style = Style::new().dimmed();
 const NOTE: Style = AnsiColor::Cyan.on_default();
-/// Back to the first column, and nothing on the line.
-const CLEAR: &str = "\r\x1b[2K";
 
 /// Draws progress until it is dropped.
 pub(crate) struct Progress {
@@ -86,7 +84,10 @@ struct Active {
     name: String,
     pointer: Arc<str>,
     depth: u32,
+    indent: usize,
     starts_run: bool,
+    /// The run that it starts has been seen.
+    run_seen: bool,
     started_ms: i64,
     since: Instant,
 }
@@ -101,6 +102,8 @@ struct Screen {
     active: BTreeMap<u64, Active>,
     places: HashMap<(u64, TaskId), u64>,
     next: u64,
+    /// How far child runs are indented: below the tasks that started them.
+    indents: HashMap<u64, usize>,
 }
 
 impl Screen {
@@ -139,13 +142,17 @@ impl Screen {
         );
         if ended {
             self.forget_below(run.number, "");
+            self.indents.remove(&run.number);
         }
-        if let (TraceEvent::RunCompleted { .. }, 0) = (&entry.event, run.depth) {
+        if matches!(entry.event, TraceEvent::RunStarted) && run.depth > 0 {
+            let indent = self.indent_child(run);
+            self.counted(indent, NOTE, "▸", &run.plan.identity.to_string(), "");
+        }
+        if matches!(entry.event, TraceEvent::RunCompleted { .. }) && run.depth == 0 {
             let took = elapsed(entry.at_ms - self.begun_ms.unwrap_or(entry.at_ms));
-            let identity = &run.plan.identity;
-            self.print(&format!(
-                "{GOOD}✓{GOOD:#} {identity} completed {SOFT}{took}{SOFT:#}"
-            ));
+            let room = columns().saturating_sub(took.len() + 4);
+            let text = cut(&format!("{} completed", run.plan.identity), room);
+            self.print(&format!("{GOOD}✓{GOOD:#} {text} {SOFT}{took}{SOFT:#}"));
         }
     }
 
@@ -157,6 +164,8 @@ impl Screen {
             name: harmless(&definition.name),
             pointer: definition.pointer.clone(),
             depth: run.depth,
+            indent: self.indent(run, task),
+            run_seen: false,
             starts_run: matches!(definition.kind, Kind::RunWorkflow(_)),
             started_ms: at_ms,
             since: Instant::now(),
@@ -212,6 +221,33 @@ impl Screen {
         what: &str,
         took: &str,
     ) {
+        let text = format!("{}{what}", run.plan[task].name);
+        self.counted(self.indent(run, task), style, sign, &text, took);
+    }
+
+    /// Two blanks for each task around this one.
+    fn indent(&self, run: Observed<'_>, task: TaskId) -> usize {
+        let steps = run.plan[task].pointer.split('/');
+        let nesting = steps.filter(|step| step.parse::<u32>().is_ok()).count();
+        self.indents.get(&run.number).unwrap_or(&0) + 2 * nesting.max(1)
+    }
+
+    /// Puts a run that begins below the task that started it: runs begin in the order of these tasks. A task that does
+    /// not wait for its run may have ended already.
+    fn indent_child(&mut self, run: Observed<'_>) -> usize {
+        let mut tasks = self.active.values_mut();
+        let parent =
+            tasks.find(|task| task.starts_run && !task.run_seen && task.depth + 1 == run.depth);
+        let indent = parent.map_or(2 * run.depth as usize, |task| {
+            task.run_seen = true;
+            task.indent + 2
+        });
+        self.indents.insert(run.number, indent);
+        indent
+    }
+
+    /// A line of the many that there may be.
+    fn counted(&mut self, indent: usize, style: Style, sign: &str, text: &str, took: &str) {
         self.lines += 1;
         if self.lines > LINES_MAX {
             if self.lines == LINES_MAX + 1 {
@@ -220,10 +256,10 @@ impl Screen {
             return;
         }
         let columns = columns();
-        let indent = indent(run.plan, run.depth, task).min(columns / 3);
+        let indent = indent.min(columns / 3);
         // Sign, two blanks, and the last column, which some terminals keep for themselves.
         let room = columns.saturating_sub(indent + took.chars().count() + 4);
-        let text = cut(&harmless(&format!("{}{what}", run.plan[task].name)), room);
+        let text = cut(&harmless(text), room);
         let blank = "";
         self.print(&format!(
             "{blank:indent$}{style}{sign}{style:#} {text} {SOFT}{took}{SOFT:#}"
@@ -237,7 +273,7 @@ impl Screen {
 
     fn clear_bottom(&mut self) {
         if std::mem::take(&mut self.drawn) {
-            out::control(CLEAR);
+            out::control(out::CLEAR);
         }
     }
 
@@ -256,16 +292,16 @@ impl Screen {
             .active
             .values()
             .filter(innermost)
-            .map(|task| {
-                let took = elapsed(task.since.elapsed().as_secs() as i64 * 1000);
-                format!("{} {took}", task.name)
+            .map(|task| match task.since.elapsed().as_secs() as i64 {
+                0 => task.name.clone(),
+                seconds => format!("{} {}", task.name, elapsed(seconds * 1_000)),
             })
             .collect();
         if names.is_empty() {
             return self.clear_bottom();
         }
         let text = cut(&names.join(" · "), columns().saturating_sub(5));
-        out::control(CLEAR);
+        out::control(out::CLEAR);
         out::raw(format_args!("  {NOTE}…{NOTE:#} {SOFT}{text}{SOFT:#}"));
         self.drawn = true;
     }
@@ -275,13 +311,6 @@ fn is_inside(pointer: &str, outer: &str) -> bool {
     pointer
         .strip_prefix(outer)
         .is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// Two blanks for each task around this one.
-fn indent(plan: &Plan, depth: u32, task: TaskId) -> usize {
-    let steps = plan[task].pointer.split('/');
-    let nesting = steps.filter(|step| step.parse::<u32>().is_ok()).count();
-    2 * (nesting.max(1) + depth as usize)
 }
 
 fn columns() -> usize {

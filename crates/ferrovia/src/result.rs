@@ -1,5 +1,6 @@
 //! What came of a run, for programs and for people.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use ferrovia_dsl::diagnostic::{Diagnostic, Style, codes, render};
@@ -72,7 +73,13 @@ pub(crate) fn print_text(report: &Report, document: &Document, origin: Option<&O
                 Style::Color,
             ));
         }
-        Ended::Cancelled => out::note("cancelled"),
+        Ended::Cancelled => {
+            if std::io::stderr().is_terminal() {
+                // The terminal has shown `^C`.
+                out::control(out::CLEAR);
+            }
+            out::note("cancelled");
+        }
         Ended::Waiting => out::note(
             "still waiting: the time limit is over, or nothing is left that could wake the workflow\n\
              (events can be sent with --events FILE)",

@@ -428,7 +428,7 @@ async fn an_executor_that_panics_faults_its_run_and_nothing_else() {
         error
             .detail
             .as_deref()
-            .is_some_and(|detail| detail.contains("panicked"))
+            .is_some_and(|detail| detail.contains("please report this"))
     );
     assert_eq!(scripted.running.load(Ordering::SeqCst), 0);
 }

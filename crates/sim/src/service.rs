@@ -60,7 +60,7 @@ fn answer(key: &str, endpoint: &str, body: &str) -> Outcome {
     let mut hasher = DefaultHasher::new();
     (place, endpoint, body).hash(&mut hasher);
     let drawn = hasher.finish();
-    if endpoint.ends_with("unreliable") && drawn % 3 != 0 {
+    if endpoint.ends_with("unreliable") && !drawn.is_multiple_of(3) {
         return Outcome::Failed(Fault {
             kind: ErrorType::Communication,
             status: Some(503),

@@ -231,7 +231,7 @@ impl World {
             self.now_ms = self.now_ms.max(at_ms);
             self.healed |= self.now_ms > BEGIN_MS + 9 * HOUR_MS;
             self.happen(happening);
-            if self.outcome.happenings % LOOK_EVERY != 0 {
+            if !self.outcome.happenings.is_multiple_of(LOOK_EVERY) {
                 continue;
             }
             let all_begun = !self

@@ -19,7 +19,7 @@ pub enum StoreError {
     /// the one that goes on does not. The caller reads again.
     #[error("record {1} does not follow what is stored of run {0}")]
     Conflict(RunId, u64),
-    /// The key of a start is known: this run has it.
+    /// The key of a start is known: this run has it. Nothing of the batch was written, be it an append or an event.
     #[error("run {0} was started with this key")]
     Started(RunId),
     /// There is no room. Nothing was written; it may go later.
@@ -48,7 +48,7 @@ pub struct Ticket {
     pub deliveries: Vec<Delivery>,
 }
 
-/// Called exactly once, from a thread of the store. Must not block.
+/// Called exactly once: from a thread of the store, or from the caller's own before `write` returns. Must not block.
 pub type Done = Box<dyn FnOnce(Result<Ticket, StoreError>) + Send>;
 
 /// Durable memory of all runs.
@@ -113,6 +113,8 @@ pub trait Journal: Send + Sync {
     fn stats(&self) -> Result<Stats, StoreError>;
 
     /// Removes runs that ended before a point in time, and events taken before it; at most `limit` runs. Answers
-    /// how many runs went. Children go with their parents.
+    /// how many runs went, so whoever gets 0 is done. Children go with their parents: a run stays for as long as one
+    /// that came of it is still needed, and one that goes is preceded by them. An event may stay for as long as a run
+    /// has still to take it in.
     fn purge(&self, ended_before_ms: i64, limit: usize) -> Result<u64, StoreError>;
 }

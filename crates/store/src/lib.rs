@@ -1,9 +1,10 @@
 //! Keeps what must survive: the journal of every run, the indexes that questions need, definitions, events.
 //!
 //! Owns the [`Journal`] trait, the formats of what is written, and the back ends. Knows nothing of stepping: a
-//! record is bytes here, an index row is what its writer says. Nothing waits asynchronously in this crate; writes
-//! are queued and answered by a callback once they are durable, reads block.
+//! record is bytes here, an index row is what its writer says. No journal waits asynchronously: writes are queued and
+//! answered by a callback once they are durable, reads block.
 
+pub mod blobs;
 mod check;
 pub mod format;
 mod ids;

@@ -58,6 +58,7 @@ impl Status {
 
 /// One atomic change. All changes of a batch become durable together or not at all.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all writes are appends")]
 pub enum Write {
     Append(Append),
     Accept(Intake),
@@ -72,7 +73,7 @@ pub enum Write {
 pub struct Append {
     pub fence: (ShardId, Epoch),
     pub run: RunId,
-    /// Position of the record in the run, from 1. A position that is taken is a conflict.
+    /// Position of the record in the run, from 1 and without gaps. Any other than the next one is a conflict.
     pub seq: u64,
     /// Encoded by [`crate::format`].
     pub record: Vec<u8>,
@@ -82,7 +83,7 @@ pub struct Append {
     pub update: Option<Update>,
     /// The state after this record. Replaces an earlier one.
     pub snapshot: Option<Vec<u8>>,
-    /// Deliveries that this record took in.
+    /// Deliveries that this record took in. One that is not there is a conflict: nothing is taken in twice.
     pub consumed: Vec<DeliveryId>,
     /// What goes to other runs. What goes to a run that has ended is dropped; when a run ends, what still waits
     /// for it is dropped with the same change.

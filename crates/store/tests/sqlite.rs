@@ -2,6 +2,7 @@
 #![cfg(feature = "suite")]
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc;
 
 use ferrovia_store::suite::{Bed, new_run, update};
@@ -211,6 +212,63 @@ fn a_full_queue_is_answered_at_once() {
     drop(sender);
     assert_eq!(answers.iter().filter(Result::is_ok).count(), queued);
     bed.put([Write::Append(bed.next(1, 2))]);
+}
+
+/// A small file system of its own; nothing where none may be mounted.
+struct Mounted(TempDir);
+
+impl Mounted {
+    fn new(size: &str) -> Option<Mounted> {
+        let mounted = Mounted(place());
+        let options = format!("size={size}");
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(mounted.0.path())
+            .output();
+        if mount.is_ok_and(|mount| mount.status.success()) {
+            return Some(mounted);
+        }
+        eprintln!("skipped: no file system may be mounted here");
+        None
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // What was never mounted is not unmounted either.
+        let _ = Command::new("umount").arg(self.0.path()).output();
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_and_later_takes_more() {
+    let Some(mounted) = Mounted::new("6m") else {
+        return;
+    };
+    let at = |name: &str| mounted.0.path().join(name);
+    std::fs::write(at("filler"), vec![1; 3_000_000]).expect("there is room");
+    let store = open(&at("store.db"));
+    let bed = Bed::new(&store);
+    let write = |run| {
+        bed.write(vec![Write::Append(Append {
+            snapshot: Some(vec![9; 50_000]),
+            ..bed.first(new_run(run))
+        })])
+    };
+    let refused = (1..=1_000).find_map(|run| write(run).err().map(|why| (run, why)));
+    let (first, why) = refused.expect("there is not so much room");
+    assert!(matches!(why, StoreError::Full(_)), "{why:?}");
+    assert!(first > 5, "{first}");
+    for run in first..first + 5 {
+        assert!(matches!(write(run), Err(StoreError::Full(_))));
+        assert!(!bed.exists(run));
+    }
+    assert!((1..first).all(|run| bed.exists(run)));
+    std::fs::remove_file(at("filler")).expect("it is there");
+    write(first).expect("there is room again");
+    drop(store);
+    let store = open(&at("store.db"));
+    assert_eq!(store.stats().expect("it is readable").records, first);
 }
 
 #[test]

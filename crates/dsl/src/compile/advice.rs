@@ -49,7 +49,6 @@ fn syntax(source: &str, found: &str, error: &ExprError) -> Option<&'static str> 
         "|" if before.ends_with('|') => "jq writes `or`; `//` gives a default for null",
         "!" => "jq writes `… | not`, and `!=` for unequal",
         "=" | "==" | "===" => "jq compares with `==`",
-        "'" => "jq has texts in double quotes only",
         ")" if before.ends_with('(') => {
             "a function without arguments is called without parentheses"
         }

@@ -164,10 +164,7 @@ pub const TABLE: &[(&str, &str)] = &[
         EXPRESSION_FORBIDDEN,
         "an expression uses something that is not available",
     ),
-    (
-        EXPRESSION_LIMIT,
-        "an expression is too large, too deep or recursive",
-    ),
+    (EXPRESSION_LIMIT, "an expression is too large or too deep"),
     (SECRET_IN_DATA, "a secret would become data"),
     (
         INTERPOLATION,

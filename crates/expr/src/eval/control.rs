@@ -289,7 +289,7 @@ impl Machine<'_> {
             Some(count) => Ok(count),
             None => Err(raise(format!(
                 "{name} takes a number, not {}",
-                super::operate::described(count)
+                super::described(count)
             ))),
         }
     }

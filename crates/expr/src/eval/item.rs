@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Stop, operate, raise};
+use super::{Stop, message, raise};
 use crate::Value;
 use crate::error::Limit;
 use crate::value::VALUE_DEPTH_MAX;
@@ -78,7 +78,7 @@ impl Tracked {
                 Place::Computed => {
                     return Err(raise(format!(
                         "Invalid path expression with result {}",
-                        operate::shown(&self.value)
+                        message::shown(&self.value)
                     )));
                 }
             }
@@ -125,7 +125,7 @@ impl Item for Tracked {
             Place::Computed => Err(raise(format!(
                 "Invalid path expression near attempt to {} {}",
                 to(),
-                operate::shown(&self.value)
+                message::shown(&self.value)
             ))),
             _ => Ok(()),
         }

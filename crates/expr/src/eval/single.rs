@@ -223,7 +223,7 @@ pub(super) fn key_of(key: Value) -> Result<Arc<str>, Stop> {
         Value::Str(key) => Ok(key),
         other => Err(raise(format!(
             "Cannot use {} as object key",
-            super::operate::described(&other)
+            super::described(&other)
         ))),
     }
 }

@@ -4,13 +4,12 @@
 use std::ops::Range;
 
 use super::lex::{self, Kind as Lexeme, Token};
+use super::operator::{Operator, operator, tightness};
 use super::scope::Scope;
 use super::{NESTING_MAX, Parsed};
 use crate::builtin::prelude;
 use crate::error::{ExprError, ExprErrorKind};
-use crate::program::{
-    Binding, Compare, Def, Entry, Kind, Math, Node, Param, Pattern, TREE_DEPTH_MAX, Update, settle,
-};
+use crate::program::{Binding, Def, Entry, Kind, Node, Param, Pattern, TREE_DEPTH_MAX, settle};
 
 /// Stack to have left before reading one more level, and how much to add otherwise.
 const STACK_RED_ZONE: usize = 128 * 1024;
@@ -34,28 +33,6 @@ pub(super) struct Parser<'s> {
 enum Commas {
     Allowed,
     End,
-}
-
-/// The tightness of the operators, as in jq's grammar.
-mod tightness {
-    pub(super) const ALTERNATIVE: u8 = 2;
-    pub(super) const UPDATE: u8 = 3;
-    pub(super) const OR: u8 = 4;
-    pub(super) const AND: u8 = 5;
-    pub(super) const COMPARE: u8 = 6;
-    pub(super) const SUM: u8 = 7;
-    pub(super) const PRODUCT: u8 = 8;
-}
-
-#[derive(Clone, Copy)]
-enum Operator {
-    Alternative,
-    Update(Update),
-    Modify,
-    Or,
-    And,
-    Compare(Compare),
-    Math(Math),
 }
 
 impl<'s> Parser<'s> {
@@ -319,42 +296,13 @@ impl<'s> Parser<'s> {
         self.binary(tightness::ALTERNATIVE)
     }
 
-    fn operator(&self) -> Option<(Operator, u8)> {
-        use Operator as Op;
-        Some(match (self.kind(), self.text()) {
-            (Lexeme::Symbol, "//" | "?//") => (Op::Alternative, tightness::ALTERNATIVE),
-            (Lexeme::Symbol, "=") => (Op::Update(Update::Set), tightness::UPDATE),
-            (Lexeme::Symbol, "|=") => (Op::Modify, tightness::UPDATE),
-            (Lexeme::Symbol, "+=") => (Op::Update(Update::Math(Math::Add)), tightness::UPDATE),
-            (Lexeme::Symbol, "-=") => (Op::Update(Update::Math(Math::Subtract)), tightness::UPDATE),
-            (Lexeme::Symbol, "*=") => (Op::Update(Update::Math(Math::Multiply)), tightness::UPDATE),
-            (Lexeme::Symbol, "/=") => (Op::Update(Update::Math(Math::Divide)), tightness::UPDATE),
-            (Lexeme::Symbol, "%=") => {
-                (Op::Update(Update::Math(Math::Remainder)), tightness::UPDATE)
-            }
-            (Lexeme::Symbol, "//=") => (Op::Update(Update::Default), tightness::UPDATE),
-            (Lexeme::Word, "or") => (Op::Or, tightness::OR),
-            (Lexeme::Word, "and") => (Op::And, tightness::AND),
-            (Lexeme::Symbol, "==") => (Op::Compare(Compare::Equal), tightness::COMPARE),
-            (Lexeme::Symbol, "!=") => (Op::Compare(Compare::NotEqual), tightness::COMPARE),
-            (Lexeme::Symbol, "<") => (Op::Compare(Compare::Less), tightness::COMPARE),
-            (Lexeme::Symbol, "<=") => (Op::Compare(Compare::LessEqual), tightness::COMPARE),
-            (Lexeme::Symbol, ">") => (Op::Compare(Compare::Greater), tightness::COMPARE),
-            (Lexeme::Symbol, ">=") => (Op::Compare(Compare::GreaterEqual), tightness::COMPARE),
-            (Lexeme::Symbol, "+") => (Op::Math(Math::Add), tightness::SUM),
-            (Lexeme::Symbol, "-") => (Op::Math(Math::Subtract), tightness::SUM),
-            (Lexeme::Symbol, "*") => (Op::Math(Math::Multiply), tightness::PRODUCT),
-            (Lexeme::Symbol, "/") => (Op::Math(Math::Divide), tightness::PRODUCT),
-            (Lexeme::Symbol, "%") => (Op::Math(Math::Remainder), tightness::PRODUCT),
-            _ => return None,
-        })
-    }
-
     /// Operands and operators at least as tight as `loosest`.
     fn binary(&mut self, loosest: u8) -> Read<Node> {
         let mut left = self.operand()?;
         let mut chained = None;
-        while let Some((operator, tight)) = self.operator().filter(|(_, tight)| *tight >= loosest) {
+        while let Some((operator, tight)) =
+            operator(self.kind(), self.text()).filter(|(_, tight)| *tight >= loosest)
+        {
             if chained == Some(tight) && matches!(tight, tightness::UPDATE | tightness::COMPARE) {
                 return self.unexpected("parentheses, as this operator does not chain");
             }

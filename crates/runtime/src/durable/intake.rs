@@ -112,10 +112,7 @@ impl Triggers {
             .unwrap_or_else(|_| Err(StoreError::Fatal("the journal gave no answer".into())))
         {
             Ok(ticket) => {
-                let known = ticket
-                    .accepted
-                    .iter()
-                    .any(|accepted| *accepted == Accepted::Known);
+                let known = ticket.accepted.contains(&Accepted::Known);
                 if known {
                     // A trigger took what had been taken before; it is read again.
                     self.0.clear();

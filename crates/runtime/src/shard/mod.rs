@@ -83,6 +83,12 @@ pub enum Declined {
     Store(StoreError),
 }
 
+/// A run with its plan; nothing if there is none; or why it cannot be had.
+pub type Found = Result<Option<Box<(StoredRun, Arc<Plan>)>>, Arc<str>>;
+
+/// The answer to a question.
+type Answered = (Token, Result<RunId, Declined>);
+
 /// What happened.
 #[derive(Debug)]
 pub enum Event {
@@ -96,7 +102,7 @@ pub enum Event {
     /// The answer to [`Action::Load`].
     Loaded {
         run: RunId,
-        found: Result<Option<Box<(StoredRun, Arc<Plan>)>>, Arc<str>>,
+        found: Found,
     },
     Settled {
         run: RunId,
@@ -162,7 +168,7 @@ struct Batch {
 struct After {
     run: RunId,
     commands: Vec<Command>,
-    answers: Vec<(Token, Result<RunId, Declined>)>,
+    answers: Vec<Answered>,
     is_new: bool,
 }
 
@@ -178,7 +184,7 @@ pub struct Shard {
     /// Up to here the wheel knows all sleeping runs.
     horizon_ms: i64,
     dirty: Vec<RunId>,
-    answers: HashMap<RunId, Vec<(Token, Result<RunId, Declined>)>>,
+    answers: HashMap<RunId, Vec<Answered>>,
     writing: Option<Batch>,
     /// Batches that have to be written before anything new: parts of one that was refused as a whole.
     again: VecDeque<Batch>,
@@ -349,7 +355,7 @@ impl Shard {
     fn loaded(
         &mut self,
         run: RunId,
-        found: Result<Option<Box<(StoredRun, Arc<Plan>)>>, Arc<str>>,
+        found: Found,
         cx: &mut Surroundings<'_>,
         out: &mut Vec<Action>,
     ) {

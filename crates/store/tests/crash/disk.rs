@@ -13,7 +13,7 @@ pub(crate) struct Disk {
 #[derive(Debug)]
 pub(crate) enum Event {
     Wrote(String),
-    Synchronised(String),
+    Synchronised,
     /// The process acknowledged a batch, or said something else.
     Said,
 }
@@ -61,8 +61,7 @@ impl Disk {
     }
 
     fn wrote(&mut self, call: &str) -> Option<Event> {
-        // The shared memory of the log is made anew when nobody has it.
-        let name = name(call).filter(|name| !name.ends_with("-shm"))?;
+        let name = name(call)?;
         let (_, numbers) = call
             .split_once("\"...,")
             .or_else(|| call.split_once("\"\","))?;
@@ -79,7 +78,7 @@ impl Disk {
     fn synchronised(&mut self, call: &str, name: String) -> Option<Event> {
         call.ends_with("= 0").then_some(())?;
         self.unsafe_parts.remove(&name);
-        Some(Event::Synchronised(name))
+        Some(Event::Synchronised)
     }
 
     /// Does to a file what a loss of power may do.
@@ -114,5 +113,6 @@ fn name(call: &str) -> Option<String> {
     let (_, rest) = call.split_once('<')?;
     let (path, _) = rest.split_once('>')?;
     let name = Path::new(path).file_name()?.to_str()?;
-    name.starts_with("store.db").then(|| name.to_owned())
+    // What is shared between connections is made anew after a crash.
+    (name.starts_with("store.db") && name != "store.db-shm").then(|| name.to_owned())
 }

@@ -21,8 +21,10 @@ use load::{BATCHES, check, write_batches};
 
 /// Names the store that the process under test writes to.
 const UNDER_TEST: &str = "FERROVIA_STORE_UNDER_TEST";
+/// Fails every N-th call only, to save time. What is likeliest to find something looks at all.
+const STEP: &str = "FERROVIA_STORE_CRASH_STEP";
 /// More calls than any run makes.
-const CALLS_MAX: usize = 600;
+const CALLS_MAX: usize = 400;
 
 /// The process under test: nothing unless it was started as such.
 #[test]
@@ -30,6 +32,11 @@ fn the_process_under_test() {
     if let Some(path) = std::env::var_os(UNDER_TEST) {
         write_batches(Path::new(&path));
     }
+}
+
+fn step(usual: usize) -> usize {
+    let step = std::env::var(STEP).ok();
+    step.map_or(usual, |step| step.parse().expect("a step is a number"))
 }
 
 /// What the process said before it ended.
@@ -95,9 +102,14 @@ fn run(place: &TempDir, fault: Option<&str>) -> Option<Said> {
     Some(said)
 }
 
-/// Fails the N-th call, for every N until nothing fails any more, of a store that is `made` before or not.
-fn for_every_call(call: &str, fault: &str, made: bool, judge: impl Fn(&TempDir, &Said, &str)) {
-    for number in 1..=CALLS_MAX {
+/// Fails the N-th call of a thread, for every N from the first one on, with a step, until nothing fails any more, of a store that is `made` before or not.
+fn for_every_call(
+    (call, fault): (&str, &str),
+    (first, usual_step): (usize, usize),
+    made: bool,
+    judge: impl Fn(&TempDir, &Said, &str),
+) {
+    for number in (first..=CALLS_MAX).step_by(step(usual_step)) {
         let place = TempDir::new().expect("there is room for temporary files");
         if made {
             let store = Sqlite::open(place.path().join("store.db"), Options { shards: SHARDS });
@@ -121,6 +133,7 @@ fn for_every_call(call: &str, fault: &str, made: bool, judge: impl Fn(&TempDir, 
                 "{what}"
             );
             assert!(number > 3, "{what}: no such call was made");
+            eprintln!("{call}:{fault}: {number} calls of one thread");
             return;
         }
     }
@@ -151,27 +164,38 @@ fn lose_power(place: &TempDir, said: &Said, what: &str) {
     }
 }
 
+// In two halves, which run side by side.
 #[test]
-fn killed_or_cut_off_at_every_write() {
-    for_every_call("pwrite64", "signal=KILL", true, lose_power);
+fn killed_or_cut_off_at_every_odd_write() {
+    for_every_call(("pwrite64", "signal=KILL"), (1, 2), true, lose_power);
+}
+
+#[test]
+fn killed_or_cut_off_at_every_even_write() {
+    for_every_call(("pwrite64", "signal=KILL"), (2, 2), true, lose_power);
 }
 
 #[test]
 fn killed_at_every_write_of_a_new_store() {
-    for_every_call("pwrite64", "signal=KILL", false, |_, _, _| ());
+    for_every_call(("pwrite64", "signal=KILL"), (1, 3), false, |_, _, _| ());
 }
 
 #[test]
 fn every_write_fails() {
-    for_every_call("pwrite64", "error=EIO", true, |place, said, what| {
-        // Once it was told of a failure it takes nothing more.
-        let first = said.fatal.first();
-        assert!(
-            first.is_none_or(|first| said.acknowledged.range(first..).next().is_none()),
-            "{what}"
-        );
-        lose_power(place, said, what);
-    });
+    for_every_call(
+        ("pwrite64", "error=EIO"),
+        (1, 3),
+        true,
+        |place, said, what| {
+            // Once it was told of a failure it takes nothing more.
+            let first = said.fatal.first();
+            assert!(
+                first.is_none_or(|first| said.acknowledged.range(first..).next().is_none()),
+                "{what}"
+            );
+            lose_power(place, said, what);
+        },
+    );
 }
 
 #[test]
@@ -187,7 +211,7 @@ fn every_synchronisation_fails() {
             .lines()
             .any(|line| line.contains(&format!(" {call}(")))
         {
-            for_every_call(call, "error=EIO", true, |_, said, what| {
+            for_every_call((call, "error=EIO"), (1, 1), true, |_, said, what| {
                 let first = said.fatal.first();
                 assert!(
                     first.is_none_or(|first| said.acknowledged.range(first..).next().is_none()),
@@ -200,12 +224,17 @@ fn every_synchronisation_fails() {
 
 #[test]
 fn the_disk_is_full_at_every_write() {
-    for_every_call("pwrite64", "error=ENOSPC", true, |_, said, what| {
-        assert!(said.fatal.is_empty(), "{what}: {said:?}");
-        // There is room again for the next one.
-        let told = said.acknowledged.len() + said.full.len();
-        assert!(!said.finished || told as u64 == BATCHES, "{what}: {said:?}");
-    });
+    for_every_call(
+        ("pwrite64", "error=ENOSPC"),
+        (1, 5),
+        true,
+        |_, said, what| {
+            assert!(said.fatal.is_empty(), "{what}: {said:?}");
+            // There is room again for the next one.
+            let told = said.acknowledged.len() + said.full.len();
+            assert!(!said.finished || told as u64 == BATCHES, "{what}: {said:?}");
+        },
+    );
 }
 
 #[test]
@@ -217,15 +246,14 @@ fn nothing_is_acknowledged_before_it_is_synchronised() {
     let mut disk = Disk::default();
     let mut acknowledged = 0;
     let mut log_written = 0;
-    let mut events = disk.events(&said.log);
-    while let Some((event, dirty)) = events.next() {
+    for (event, dirty) in disk.events(&said.log) {
         match event {
             Event::Said => {
                 assert_eq!(dirty, [] as [&str; 0], "after {acknowledged} batches");
                 acknowledged += 1;
             }
             Event::Wrote(name) if name == "store.db-wal" => log_written += 1,
-            Event::Wrote(_) | Event::Synchronised(_) => {}
+            Event::Wrote(_) | Event::Synchronised => {}
         }
     }
     assert!(
