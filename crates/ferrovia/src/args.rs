@@ -26,6 +26,18 @@ pub(crate) enum Command {
     /// Keep workflows running: durable runs, started over HTTP, by events and by schedules
     #[command(after_help = crate::serve::EXAMPLES)]
     Serve(Box<crate::serve::ServeArgs>),
+    /// List, show and control durable runs
+    #[command(after_help = crate::runs::EXAMPLES)]
+    Runs(Box<crate::runs::RunsArgs>),
+    /// Derive a durable run again from its journal, and prove that it comes out as it was
+    #[command(after_help = crate::replay::EXAMPLES)]
+    Replay(crate::replay::ReplayArgs),
+    /// Copy the runs of a data directory to a file
+    #[command(after_help = crate::backup::BACKUP_EXAMPLES)]
+    Backup(crate::backup::BackupArgs),
+    /// Put a copy back
+    #[command(after_help = crate::backup::RESTORE_EXAMPLES)]
+    Restore(crate::backup::RestoreArgs),
     /// Print the page about the code of a finding or an error, such as FV0301
     Explain(ExplainArgs),
     /// Print the JSON Schema of workflow definitions, for editors
@@ -72,10 +84,16 @@ const RUN_EXAMPLES: &str = "Examples:
   curl -s https://example.com/order | ferrovia run order.yaml --input -
   ferrovia run order.yaml --secrets secrets.json --timeout 20s --output json
   ferrovia run listener.yaml --events events.json
+  ferrovia run order.yaml --durable
 
 Files:
   --events   [{\"after_ms\": 100, \"event\": {\"id\": \"1\", \"source\": \"/me\", \"type\": \"com.example.paid\", \"data\": {}}}]
   --secrets  {\"apiKey\": \"…\"}
+
+Durable runs:
+  With --durable every step is in the data directory before its effects leave. A run whose process was killed goes on
+  in the next `ferrovia serve` or `ferrovia run --durable` with this directory; `ferrovia runs` and `ferrovia replay`
+  show it.
 
 Exit codes: 0 completed, 1 the result could not be written, 2 definition or usage refused, 3 faulted, 4 cancelled,
 5 still waiting";
@@ -146,6 +164,11 @@ pub(crate) struct RunArgs {
     /// Makes random choices (jitter, generated ids) repeatable
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
+    /// Keep the run in the data directory: if this process ends, `ferrovia serve` goes on with it
+    #[arg(long, conflicts_with_all = ["seed", "secrets_in_data"])]
+    pub(crate) durable: bool,
+    #[command(flatten)]
+    pub(crate) data: crate::data::DataArgs,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
 }

@@ -30,11 +30,9 @@ pub(crate) fn parse() -> Result<Cli, Exit> {
     })
 }
 
-/// What an unknown command was probably meant to be, where clap has no suggestion of its own.
+/// What an unknown command was probably meant to be, where clap does not suggest it.
 fn meant(error: &clap::Error) -> Option<String> {
-    if error.kind() != ErrorKind::InvalidSubcommand
-        || error.get(ContextKind::SuggestedSubcommand).is_some()
-    {
+    if error.kind() != ErrorKind::InvalidSubcommand {
         return None;
     }
     let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidSubcommand) else {
@@ -48,7 +46,13 @@ fn meant(error: &clap::Error) -> Option<String> {
     let (slips, name) = names
         .map(|name| (strsim::osa_distance(given, name), name))
         .min()?;
-    (slips <= SLIPS_MAX.min(given.chars().count() / 2)).then(|| format!("ferrovia {name}"))
+    let suggested = match error.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::Strings(names)) => names.iter().any(|suggested| suggested == name),
+        Some(ContextValue::String(suggested)) => suggested == name,
+        _ => false,
+    };
+    (!suggested && slips <= SLIPS_MAX.min(given.chars().count() / 2))
+        .then(|| format!("ferrovia {name}"))
 }
 
 /// `ferrovia version`.

@@ -10,23 +10,26 @@ use ferrovia_runtime::Definitions;
 use crate::document::{Document, Refused};
 use crate::links::Reach;
 use crate::read::Source;
+use crate::stored::Defined;
 
 /// Files of a directory that are looked at.
 const FILES_MAX: usize = 1_000;
 
 /// The plan itself and, transitively, every workflow that it can start. A definition that does not exist is not
 /// missed here: reaching it is an error of the run. One that exists twice is refused, for nobody could tell which of
-/// the two will run; but the file that was named on the command line goes before copies of it.
+/// the two will run; but the file that was named on the command line goes before copies of it. The second answer is
+/// what was found beside the plan itself.
 pub(crate) async fn collect(
     plan: &Arc<Plan>,
     directory: &Path,
     reach: &Reach,
-) -> Result<Definitions, Refused> {
+) -> Result<(Definitions, Vec<Defined>), Refused> {
     let mut definitions = Definitions::default();
     definitions.add(plan.clone());
+    let mut beside_it = Vec::new();
     let mut wanted = started_by(plan);
     if wanted.is_empty() {
-        return Ok(definitions);
+        return Ok((definitions, beside_it));
     }
     let own = &plan.identity;
     let mut beside = index(directory);
@@ -55,6 +58,11 @@ pub(crate) async fn collect(
             if definitions.add(ready.plan.clone()) {
                 files.insert(identity, document.name);
                 wanted.extend(started_by(&ready.plan));
+                beside_it.push(Defined {
+                    plan: ready.plan,
+                    text: document.text,
+                    links: ready.links.keep(),
+                });
             } else {
                 let first = files.get(&identity).map_or("another file", String::as_str);
                 return Err(Refused::File {
@@ -66,7 +74,7 @@ pub(crate) async fn collect(
             }
         }
     }
-    Ok(definitions)
+    Ok((definitions, beside_it))
 }
 
 type Wanted = (Arc<str>, Arc<str>, VersionReq);

@@ -1,19 +1,26 @@
 //! The command line: configuration, composition, and how results are shown. Everything else lives in the crates below.
 
 mod args;
+mod backup;
 mod check;
 mod commands;
+mod data;
 mod definitions;
 mod document;
+mod durable;
 mod exit;
 mod explain;
 mod links;
 mod out;
 mod progress;
 mod read;
+mod replay;
 mod result;
 mod run;
+mod runs;
 mod serve;
+mod steer;
+mod stored;
 mod trace;
 
 use args::{Cli, Command};
@@ -52,6 +59,10 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Check(args) => check::check(args).await,
         Command::Run(args) => run::run(args).await,
         Command::Serve(args) => serve::serve(args).await,
+        Command::Runs(args) => runs::runs(args).await,
+        Command::Replay(args) => replay::replay(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Schema => out::result(
             &ferrovia_dsl::shape::json_schema().to_json_pretty(),

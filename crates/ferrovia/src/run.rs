@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::args::{Output, RunArgs};
 use crate::definitions;
 use crate::document::{Document, Ready, Refused, show};
+use crate::durable;
 use crate::exit::Exit;
 use crate::links::Reach;
 use crate::out;
@@ -24,6 +25,9 @@ use crate::trace::Trace;
 
 /// Runs a definition and prints what came of it.
 pub(crate) async fn run(args: Box<RunArgs>) -> Exit {
+    if args.durable {
+        return durable::run(args).await;
+    }
     let (summary, findings) = match prepare(&args).await {
         Ok(prepared) => return prepared.run(&args).await,
         Err(Failure::Refused(refused)) => {
@@ -41,7 +45,7 @@ pub(crate) async fn run(args: Box<RunArgs>) -> Exit {
     }
 }
 
-enum Failure {
+pub(crate) enum Failure {
     Refused(Refused),
     Usage(anyhow::Error),
 }
@@ -88,7 +92,7 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
         .unwrap_or_default();
     let reach = Reach::new(&args.reach, &document.directory)?;
     let ready = document.compile(&reach, findings).await?;
-    let definitions = definitions::collect(&ready.plan, &document.directory, &reach).await?;
+    let (definitions, _) = definitions::collect(&ready.plan, &document.directory, &reach).await?;
     let config = LocalConfig {
         executors: reach.connectors.executors.into_iter().collect(),
         definitions,
@@ -168,7 +172,7 @@ impl Prepared {
 
 /// Completes when somebody wants the run to stop: Ctrl-C, or SIGTERM as service managers send it. From now on these
 /// signals no longer end the program by themselves.
-fn interrupted() -> std::io::Result<impl Future<Output = ()>> {
+pub(crate) fn interrupted() -> std::io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     Ok(async move {
@@ -179,7 +183,7 @@ fn interrupted() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn read_input(argument: &str) -> anyhow::Result<Value> {
+pub(crate) fn read_input(argument: &str) -> anyhow::Result<Value> {
     match argument.strip_prefix('@').map(Path::new) {
         Some(path) if is_yaml(path) => read_yaml(path),
         Some(path) => Source::File(path).json(),
@@ -219,7 +223,7 @@ pub(crate) fn read_secrets(path: &Path) -> anyhow::Result<Object> {
     }
 }
 
-fn read_events(path: &Path) -> anyhow::Result<Vec<(Duration, Value)>> {
+pub(crate) fn read_events(path: &Path) -> anyhow::Result<Vec<(Duration, Value)>> {
     let events = Source::File(path).json()?;
     let Some(items) = events.as_array() else {
         bail!(

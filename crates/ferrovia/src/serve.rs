@@ -2,51 +2,59 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use ferrovia_dsl::compile::{Links, Options, SecretsInData, compile};
-use ferrovia_dsl::plan::Plan;
-use ferrovia_engine::RuntimeInfo;
-use ferrovia_expr::{Object, Value};
-use ferrovia_runtime::{Compiler, Node, NodeConfig};
-use ferrovia_store::{Definition, Sqlite};
+use ferrovia_dsl::plan::VersionReq;
+use ferrovia_runtime::Node;
+use ferrovia_server::{Config, Hosts};
+use ferrovia_store::Sqlite;
 use tokio::net::TcpListener;
 
 use crate::args::ReachArgs;
+use crate::data::{Data, DataArgs, settled};
 use crate::document::{Document, show};
+use crate::durable;
 use crate::exit::Exit;
 use crate::links::Reach;
+use crate::out;
+use crate::run::{interrupted, read_secrets};
+use crate::stored::Defined;
 
-/// Effects that are carried out at the same time.
-const CONCURRENT_EFFECTS: usize = 256;
 /// Files that one start reads.
 const FILES_MAX: usize = 1_000;
-/// The database in the data directory.
-const DATABASE: &str = "ferrovia.db";
+/// Where definitions are looked for besides the current directory, unless the command line says.
+const WORKFLOWS: &str = "workflows";
 
 pub(crate) const EXAMPLES: &str = "Examples:
-  ferrovia serve workflows/
-  ferrovia serve order.yaml --listen 127.0.0.1:9000 --data /var/lib/ferrovia
-  curl -s 'localhost:8080/api/v1/runs?wait=20' -d '{\"workflow\": \"shop/order\", \"input\": {\"orderId\": 7}}'
-  curl -s localhost:8080/api/v1/events -d '{\"id\": \"1\", \"source\": \"/me\", \"type\": \"com.example.paid\"}'
+  ferrovia serve
+  ferrovia serve workflows/ --listen 127.0.0.1:9000 --data /var/lib/ferrovia
+  curl -s 'localhost:8080/api/v1/runs?wait=20s' --json '{\"workflow\": \"shop/order\", \"input\": {\"orderId\": 7}}'
+  curl -s localhost:8080/api/v1/events --json '{\"id\": \"1\", \"source\": \"/me\", \"type\": \"com.example.paid\"}'
 
-Runs survive the end of the process: start it again on the same data directory, and they go on.
+Runs survive the end of the process, however it ends: start it again on the same data directory, and they go on.
+The server listens to this machine only, because nobody has to sign in yet: who reaches it can start and end runs and
+read their data. --insecure-listen lets it listen elsewhere all the same, for instance behind a proxy that asks who
+somebody is.
 
-Exit codes: 0 stopped by a signal, 2 a definition or the usage is refused, 1 the store failed";
+Exit codes: 0 stopped by a signal, 1 the store failed, 2 a definition or the usage is refused";
 
 #[derive(Args)]
 pub(crate) struct ServeArgs {
-    /// Workflow definitions, or directories of them
-    #[arg(value_name = "PATH", default_value = ".")]
+    /// Workflow definitions, or directories of them; the current directory and `workflows` unless given
+    #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Where to listen; only addresses of this machine, since nobody has to sign in yet
+    /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Where runs are kept
-    #[arg(long, value_name = "DIRECTORY", default_value = ".ferrovia")]
-    data: PathBuf,
+    /// Listen on an address that others can reach, although nobody has to sign in
+    #[arg(long)]
+    insecure_listen: bool,
+    /// A further name that requests may call this server by
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    #[command(flatten)]
+    data: DataArgs,
     /// Secrets by name, as a JSON object
     #[arg(long, value_name = "FILE")]
     secrets: Option<PathBuf>,
@@ -59,81 +67,103 @@ pub(crate) async fn serve(args: Box<ServeArgs>) -> Exit {
     match start(&args).await {
         Ok(exit) => exit,
         Err(error) => {
-            anstream::eprintln!("error: {error:#}");
+            out::note(format_args!("error: {error:#}"));
             Exit::Refused
         }
     }
 }
 
 async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
-    if !args.listen.ip().is_loopback() {
+    let public = !args.listen.ip().is_loopback();
+    if public && !args.insecure_listen {
         bail!(
-            "{} can be reached from outside, and nobody has to sign in yet: listen on 127.0.0.1 or [::1]",
+            "{} can be reached from outside, and nobody has to sign in yet: whoever reaches it can start and end runs \
+             and read their data; listen on 127.0.0.1 or [::1], or say --insecure-listen",
             args.listen
         );
     }
-    let directory = args
-        .paths
-        .first()
-        .map(|path| directory_of(path))
-        .unwrap_or_default();
-    let reach = Reach::new(&args.reach, &directory)?;
-    let Some(definitions) = read_all(&args.paths, &reach).await? else {
+    if args.reach.secrets_in_data {
+        bail!("--secrets-in-data would write secrets into the journal");
+    }
+    let stop = interrupted()?;
+    let paths = paths(&args.paths);
+    let files = files(&paths)?;
+    let reach = Reach::new(&args.reach, &base(&files))?;
+    let Some(defined) = read_all(&files, &reach).await else {
         return Ok(Exit::Refused);
     };
-    std::fs::create_dir_all(&args.data).with_context(|| args.data.display().to_string())?;
-    let journal = Sqlite::open(args.data.join(DATABASE), ferrovia_store::Options::default())?;
-    let secrets = args
-        .secrets
-        .as_deref()
-        .map(crate::run::read_secrets)
-        .transpose()?;
-    let compiler = Recompile {
-        secrets_in_data: args.reach.secrets_in_data,
-    };
-    let node = Node::open(NodeConfig {
-        journal: Arc::new(journal),
-        executors: reach.connectors.executors.into_iter().collect(),
-        compiler: Arc::new(compiler),
-        runtime: RuntimeInfo {
-            name: "Ferrovia".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            metadata: Object::default().into(),
-        },
-        secrets: secrets.map(Value::from).unwrap_or_default(),
-        concurrent_effects: CONCURRENT_EFFECTS,
-        salt: rand::random(),
-    })
+    let secrets = args.secrets.as_deref().map(read_secrets).transpose()?;
+    let data = Data(&args.data.data);
+    let journal = data.open()?;
+    let node = durable::open(
+        journal.clone(),
+        reach.connectors.executors.into_iter().collect(),
+        secrets.unwrap_or_default(),
+    )
     .await?;
-    for (plan, text, links) in definitions {
-        anstream::eprintln!("  {}", plan.identity);
-        node.define(plan, &text, links.as_bytes()).await?;
+    define(&node, defined).await?;
+    if node.definitions().iter().next().is_none() {
+        let shown: Vec<_> = paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        bail!("there is no workflow definition in {}", shown.join(", "));
     }
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| args.listen.to_string())?;
-    anstream::eprintln!(
-        "serving at http://{}, runs are kept in {}",
-        listener.local_addr()?,
-        args.data.display()
+    let url = format!("http://{}", listener.local_addr()?);
+    let announced = data.announce(&url)?;
+    let exit = out::result(
+        &format!("serving at {url}, runs are kept in {}", data.0.display()),
+        Exit::Completed,
     );
+    let config = Config {
+        hosts: Hosts {
+            names: args.host.clone(),
+            addresses: public,
+        },
+    };
     let failed = node.clone();
-    tokio::select! {
-        served = ferrovia_server::serve(listener, node, stopped()) => served.map(|()| Exit::Completed).map_err(Into::into),
-        why = failed.failed() => {
-            anstream::eprintln!("error: {why}");
-            Ok(Exit::Internal)
+    let exit = tokio::select! {
+        served = ferrovia_server::serve(listener, node, config, stop) => {
+            served?;
+            settled(&*journal as &Sqlite).await;
+            exit
         }
-    }
+        why = failed.failed() => {
+            out::note(format_args!("error: {why}"));
+            Exit::Internal
+        }
+    };
+    drop(announced);
+    Ok(exit)
 }
 
-type Read = (Arc<Plan>, String, String);
+/// Makes the definitions known. One that is known with other content is refused: runs keep what they started with, and
+/// nobody could tell which of the two a name means.
+async fn define(node: &Node, defined: Vec<Defined>) -> anyhow::Result<()> {
+    for Defined { plan, text, links } in defined {
+        let identity = &plan.identity;
+        let version = VersionReq::Exact(identity.version.clone());
+        let definitions = node.definitions();
+        let known = definitions.find(&identity.namespace, &identity.name, &version);
+        if known.is_some_and(|known| known.hash != plan.hash) {
+            bail!(
+                "{identity} is kept with other content, which its runs go on with; give the changed definition another version"
+            );
+        }
+        out::note(format_args!("  {identity}"));
+        node.define(plan, &text, links.as_bytes()).await?;
+    }
+    Ok(())
+}
 
 /// All definitions, compiled; nothing if one of them is refused.
-async fn read_all(paths: &[PathBuf], reach: &Reach) -> anyhow::Result<Option<Vec<Read>>> {
+async fn read_all(files: &[PathBuf], reach: &Reach) -> Option<Vec<Defined>> {
     let (mut read, mut refused) = (Vec::new(), false);
-    for path in files(paths)? {
-        let document = match Document::read(&path) {
+    for path in files {
+        let document = match Document::read(path) {
             Ok((document, findings)) => document
                 .compile(reach, findings)
                 .await
@@ -143,7 +173,11 @@ async fn read_all(paths: &[PathBuf], reach: &Reach) -> anyhow::Result<Option<Vec
         match document {
             Ok((document, ready)) => {
                 show(&ready.warnings, &document.name, &document.text);
-                read.push((ready.plan, document.text, ready.links.keep()));
+                read.push(Defined {
+                    plan: ready.plan,
+                    text: document.text,
+                    links: ready.links.keep(),
+                });
             }
             Err(why) => {
                 why.explain();
@@ -151,10 +185,26 @@ async fn read_all(paths: &[PathBuf], reach: &Reach) -> anyhow::Result<Option<Vec
             }
         }
     }
-    if read.is_empty() && !refused {
-        bail!("there is no workflow definition in {}", paths[0].display());
+    (!refused).then_some(read)
+}
+
+fn paths(given: &[PathBuf]) -> Vec<PathBuf> {
+    if !given.is_empty() {
+        return given.to_vec();
     }
-    Ok((!refused).then_some(read))
+    let beside = Path::new(WORKFLOWS);
+    let beside = beside.is_dir().then(|| beside.to_owned());
+    [PathBuf::from(".")].into_iter().chain(beside).collect()
+}
+
+/// What relative paths of calls are seen from: the directory of the definitions, if all lie in one.
+fn base(files: &[PathBuf]) -> PathBuf {
+    let mut directories: Vec<_> = files.iter().map(|file| directory_of(file)).collect();
+    directories.dedup();
+    match directories.as_slice() {
+        [one] => one.clone(),
+        _ => PathBuf::from("."),
+    }
 }
 
 /// The files that were named, and the definitions in the directories that were.
@@ -185,60 +235,19 @@ fn is_definition(path: &Path) -> bool {
         path.extension().and_then(|extension| extension.to_str()),
         Some("yaml" | "yml" | "json")
     );
+    // One that cannot be parsed is meant to be a definition if it begins like one; then its findings are shown.
     named
         && std::fs::read_to_string(path).is_ok_and(|text| {
-            ferrovia_dsl::source::parse(&text).is_ok_and(|root| root.get("document").is_some())
+            ferrovia_dsl::source::parse(&text).map_or_else(
+                |_| text.lines().any(|line| line.starts_with("document:")),
+                |root| root.get("document").is_some() && root.get("do").is_some(),
+            )
         })
 }
 
 fn directory_of(path: &Path) -> PathBuf {
-    if path.is_dir() {
-        return path.to_owned();
-    }
     path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
         .to_owned()
-}
-
-/// Compiles what the store holds.
-struct Recompile {
-    secrets_in_data: bool,
-}
-
-impl Compiler for Recompile {
-    fn compile(&self, definition: &Definition) -> Result<Arc<Plan>, String> {
-        let root = ferrovia_dsl::source::parse(&definition.text)
-            .map_err(|_| "its text cannot be read".to_owned())?;
-        let links = std::str::from_utf8(&definition.links).map_err(|error| error.to_string())?;
-        let links = if links.is_empty() {
-            Links::default()
-        } else {
-            Links::kept(links)?
-        };
-        let secrets_in_data = if self.secrets_in_data {
-            SecretsInData::Allow
-        } else {
-            SecretsInData::Refuse
-        };
-        let compiled = compile(&definition.text, &root, &links, Options { secrets_in_data });
-        let compiled = compiled.map_err(|findings| {
-            findings
-                .first()
-                .map_or_else(String::new, |finding| finding.message.clone())
-        })?;
-        Ok(Arc::new(compiled.plan))
-    }
-}
-
-/// Completes when somebody wants the process to stop.
-async fn stopped() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => if interrupted.is_err() { std::future::pending::<()>().await },
-    }
 }

@@ -14,7 +14,7 @@ mod secrets;
 pub mod shard;
 mod trigger;
 
-pub use durable::{Compiler, Node, NodeConfig, Received, StartRequest};
+pub use durable::{Compiler, Ids, Node, NodeConfig, Received, StartRequest};
 pub use local::{Ended, Local, LocalConfig, Report};
 pub use observer::{Observed, Observer, Silent};
 pub use registry::{Definitions, Executors};

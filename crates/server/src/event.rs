@@ -1,37 +1,62 @@
-//! CloudEvents 1.0 over HTTP: structured, binary, and batches of structured ones.
+//! `POST /api/v1/events`: CloudEvents 1.0 over HTTP, in structured, binary and batched mode.
 
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
-use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use ferrovia_expr::{Object, Value};
-use ferrovia_runtime::{Node, Received};
+use ferrovia_runtime::Received;
+use futures_util::future::join_all;
+use percent_encoding::percent_decode_str;
 
+use crate::EVENTS_MAX;
+use crate::app::App;
+use crate::body::{self, is_json, json, media_type};
 use crate::problem::Problem;
 use crate::view;
 
-/// Events in one batch.
-const BATCH_MAX: usize = 256;
+const STRUCTURED: &str = "application/cloudevents+json";
+const BATCH: &str = "application/cloudevents-batch+json";
 
-/// `POST /api/v1/events`. The answer comes when all of them are durable.
+/// How events came.
+enum Arrived {
+    One(Value),
+    Batch(Vec<Value>),
+}
+
+/// Answers when all events are durable: 202 if one of them is new, 200 if all had come before. A batch that is
+/// refused may have been taken in part; sent again, the part is known.
 pub(crate) async fn receive(
-    State(node): State<Node>,
+    State(app): State<App>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: body::Received,
 ) -> Result<Response, Problem> {
-    let events = read(&headers, &body?)?;
-    let mut results = Vec::with_capacity(events.len());
-    for event in events {
-        let received = node.receive(event).await?;
-        results.push(result(&received));
-    }
-    let body = match results.len() {
-        1 => results.remove(0),
-        _ => results.into(),
+    let (results, body) = match read(&headers, &body?)? {
+        Arrived::One(event) => {
+            let received = app.node.receive(complete(event, "")?).await?;
+            let body = result(&received);
+            (vec![received], body)
+        }
+        Arrived::Batch(events) => {
+            let events = events
+                .into_iter()
+                .enumerate()
+                .map(|(index, event)| complete(event, &format!("/{index}")));
+            let events = events.collect::<Result<Vec<_>, _>>()?;
+            let received = join_all(events.into_iter().map(|event| app.node.receive(event))).await;
+            let received = received.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let mut body = Object::default();
+            body.insert("events", received.iter().map(result).collect::<Vec<_>>());
+            (received, body.into())
+        }
     };
-    Ok(view::json(StatusCode::OK, &body))
+    let status = if results.iter().all(|received| received.known) {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    Ok(view::json(status, &body))
 }
 
 fn result(received: &Received) -> Value {
@@ -47,79 +72,94 @@ fn result(received: &Received) -> Value {
     result.into()
 }
 
-fn read(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Value>, Problem> {
-    let text = std::str::from_utf8(body).map_err(|_| Problem::malformed("the body is not UTF-8"));
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .unwrap_or_default();
-    let kind = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    let json = |text: &str| {
-        Value::parse_json(text)
-            .map_err(|error| Problem::malformed(format!("the body is not JSON: {error}")))
-    };
-    let events = if headers.contains_key("ce-type") {
-        let data = match text? {
-            "" => None,
-            text if kind.is_empty() || kind == "application/json" || kind.ends_with("+json") => {
-                Some(json(text)?)
-            }
-            text => Some(text.into()),
-        };
-        vec![binary(headers, data)]
-    } else {
-        match json(text?)? {
-            Value::Array(events) if events.len() <= BATCH_MAX => events.iter().cloned().collect(),
-            Value::Array(_) => {
-                return Err(Problem::new(413, "too-large", "The batch is too large")
-                    .detail(format!("a batch may have {BATCH_MAX} events")));
-            }
-            event => vec![event],
+fn read(headers: &HeaderMap, body: &[u8]) -> Result<Arrived, Problem> {
+    let kind = media_type(headers);
+    match kind.as_str() {
+        STRUCTURED => Ok(Arrived::One(json(body)?)),
+        BATCH => match json(body)? {
+            Value::Array(events) => batch(&events),
+            _ => Err(Problem::invalid("", "a batch is a list of events")),
+        },
+        other if other.starts_with("application/cloudevents") => {
+            Err(Problem::media_type(other, STRUCTURED))
         }
-    };
-    events.iter().try_for_each(check)?;
-    Ok(events)
+        _ if headers.keys().any(|name| name.as_str().starts_with("ce-")) => {
+            binary(headers, &kind, body).map(Arrived::One)
+        }
+        // Plain JSON is taken for what it looks like.
+        "application/json" | "" => match json(body)? {
+            Value::Array(events) => batch(&events),
+            event => Ok(Arrived::One(event)),
+        },
+        other => Err(Problem::media_type(other, STRUCTURED)),
+    }
+}
+
+fn batch(events: &[Value]) -> Result<Arrived, Problem> {
+    if events.len() > EVENTS_MAX {
+        return Err(Problem::new(413, "too-large", "The batch is too large")
+            .detail(format!("a batch may have {EVENTS_MAX} events")));
+    }
+    Ok(Arrived::Batch(events.to_vec()))
 }
 
 /// Attributes are headers, the body is the data.
-fn binary(headers: &HeaderMap, data: Option<Value>) -> Value {
+fn binary(headers: &HeaderMap, kind: &str, body: &[u8]) -> Result<Value, Problem> {
     let mut event = Object::default();
     for (name, value) in headers {
-        if let (Some(attribute), Ok(value)) = (name.as_str().strip_prefix("ce-"), value.to_str()) {
-            event.insert(attribute, value);
+        let Some(attribute) = name.as_str().strip_prefix("ce-") else {
+            continue;
+        };
+        let text = value.to_str().ok().and_then(|value| {
+            let decoded = percent_decode_str(value).decode_utf8();
+            decoded.ok().map(String::from)
+        });
+        let text = text.ok_or_else(|| {
+            Problem::malformed(format!("the header `{name}` is no percent-encoded text"))
+        })?;
+        event.insert(attribute, text);
+    }
+    let named = headers.get(axum::http::header::CONTENT_TYPE);
+    if let Some(named) = named.and_then(|kind| kind.to_str().ok()) {
+        event.insert("datacontenttype", named);
+    }
+    match std::str::from_utf8(body) {
+        _ if body.is_empty() => {}
+        _ if kind.is_empty() || is_json(kind) => event.insert("data", json(body)?),
+        Ok(text) if kind.starts_with("text/") || kind.ends_with("xml") => {
+            event.insert("data", text);
         }
+        _ => event.insert("data_base64", BASE64.encode(body)),
     }
-    if let Some(kind) = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-    {
-        event.insert("datacontenttype", kind);
-    }
-    if let Some(data) = data {
-        event.insert("data", data);
-    }
-    event.into()
+    Ok(event.into())
 }
 
-fn check(event: &Value) -> Result<(), Problem> {
-    let text = |key: &str| {
-        event
-            .get(key)
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty())
+/// An event with all that the specification demands. Without a version it is one of 1.0.
+fn complete(event: Value, place: &str) -> Result<Value, Problem> {
+    let Value::Object(mut event) = event else {
+        return Err(Problem::invalid(
+            place.to_owned(),
+            "a CloudEvent is an object",
+        ));
     };
-    for (key, pointer) in [("id", "/id"), ("source", "/source"), ("type", "/type")] {
-        if text(key).is_none() {
+    for key in ["id", "source", "type"] {
+        let text = event.get(key).and_then(Value::as_str);
+        if text.is_none_or(str::is_empty) {
             return Err(Problem::invalid(
-                pointer,
+                format!("{place}/{key}"),
                 format!("a CloudEvent has a text `{key}`"),
             ));
         }
     }
-    Ok(())
+    match event.get("specversion") {
+        None => event.insert("specversion", "1.0"),
+        Some(Value::Str(version)) if &**version == "1.0" => {}
+        Some(_) => {
+            return Err(Problem::invalid(
+                format!("{place}/specversion"),
+                "CloudEvents 1.0 are taken",
+            ));
+        }
+    }
+    Ok(event.into())
 }

@@ -1,44 +1,85 @@
-//! A page of somebody else must not reach a server on this machine through a name that resolves to it.
+//! A page of somebody else must not reach this server: neither through a name that resolves to this machine, nor by
+//! sending a request from the browser of somebody who can reach it.
 
-use axum::extract::Request;
-use axum::http::header::HOST;
+use std::net::IpAddr;
+
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::{HOST, ORIGIN};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::app::App;
 use crate::problem::Problem;
 
-/// Refuses requests that do not name this machine.
-pub(crate) async fn own_host(request: Request, next: Next) -> Response {
-    let host = request
-        .headers()
-        .get(HOST)
-        .and_then(|host| host.to_str().ok());
-    if host.is_some_and(|host| !is_loopback(host)) {
-        return Problem::new(403, "foreign-host", "The request names another host")
-            .detail("this server answers to `localhost`, `127.0.0.1` and `[::1]`")
-            .into_response();
-    }
-    next.run(request).await
+/// The names that requests may call a server by. Those of this machine always pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hosts {
+    /// Further names.
+    pub names: Vec<String>,
+    /// Any address written out: for a server that listens to the network. A page cannot make a browser send an
+    /// address that is not its own.
+    pub addresses: bool,
 }
 
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+/// Refuses requests that were meant for another host, or come from a page of one.
+pub(crate) async fn own_host(State(app): State<App>, request: Request, next: Next) -> Response {
+    match judge(&app.config.hosts, request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn judge(hosts: &Hosts, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(host) = headers.get(HOST) else {
+        return Err(Problem::malformed("the request has no `Host`"));
     };
-    let name = name.trim_end_matches('.');
-    name.eq_ignore_ascii_case("localhost")
-        || name
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    if !host.to_str().is_ok_and(|host| hosts.permit(host)) {
+        let refused = Problem::new(403, "foreign-host", "The request names another host");
+        return Err(refused.detail(
+            "this server answers to the names of this machine, and to those it was started with",
+        ));
+    }
+    let Some(origin) = headers.get(ORIGIN) else {
+        return Ok(());
+    };
+    let origin = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"));
+    if !origin.is_some_and(|(_, host)| hosts.permit(host)) {
+        let refused = Problem::new(403, "foreign-origin", "The request comes from another site");
+        return Err(refused.detail("pages of other sites may not call this server"));
+    }
+    Ok(())
+}
+
+impl Hosts {
+    /// Judges `name`, `name:port`, `address`, `address:port`, `[address]:port`.
+    fn permit(&self, host: &str) -> bool {
+        let name = match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+        };
+        let name = name.trim_end_matches('.');
+        name.eq_ignore_ascii_case("localhost")
+            || name
+                .parse::<IpAddr>()
+                .is_ok_and(|address| self.addresses || address.is_loopback())
+            || self
+                .names
+                .iter()
+                .any(|known| name.eq_ignore_ascii_case(known))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_loopback;
+    use super::*;
 
     #[test]
     fn only_names_of_this_machine_pass() {
+        let hosts = Hosts::default();
         for own in [
             "localhost",
             "LOCALHOST:8080",
@@ -47,7 +88,7 @@ mod tests {
             "[::1]:8080",
             "localhost.",
         ] {
-            assert!(is_loopback(own), "{own}");
+            assert!(hosts.permit(own), "{own}");
         }
         for foreign in [
             "evil.example",
@@ -57,7 +98,41 @@ mod tests {
             "[::2]",
             "",
         ] {
-            assert!(!is_loopback(foreign), "{foreign}");
+            assert!(!hosts.permit(foreign), "{foreign}");
         }
+    }
+
+    #[test]
+    fn names_and_addresses_that_were_given_pass_too() {
+        let hosts = Hosts {
+            names: vec!["flows.example".to_owned()],
+            addresses: true,
+        };
+        for own in [
+            "Flows.Example:80",
+            "10.0.0.1:8080",
+            "[fd00::2]",
+            "localhost",
+        ] {
+            assert!(hosts.permit(own), "{own}");
+        }
+        for foreign in ["evil.example", "x.flows.example", "10.0.0.1.evil.example"] {
+            assert!(!hosts.permit(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_refused() {
+        let judged = |origin: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, "localhost:8080".parse().unwrap());
+            headers.insert(ORIGIN, origin.parse().unwrap());
+            judge(&Hosts::default(), &headers).is_ok()
+        };
+        assert!(judged("http://localhost:3000"));
+        assert!(judged("http://127.0.0.1:8080"));
+        assert!(!judged("https://evil.example"));
+        assert!(!judged("http://localhost.evil.example"));
+        assert!(!judged("null"));
     }
 }

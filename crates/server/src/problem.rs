@@ -1,5 +1,7 @@
 //! Answers that say what went wrong: problem details of RFC 9457.
 
+use std::borrow::Cow;
+
 use axum::extract::rejection::BytesRejection;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
@@ -8,6 +10,8 @@ use ferrovia_engine::Refusal;
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::shard::Declined;
 use ferrovia_store::StoreError;
+
+use crate::view::Unreadable;
 
 /// Where the types of problems are described.
 const TYPE_BASE: &str = "https://ferrovia.dev/problems/";
@@ -21,7 +25,7 @@ pub(crate) struct Problem {
     kind: &'static str,
     title: &'static str,
     detail: Option<String>,
-    pointer: Option<&'static str>,
+    pointer: Option<Cow<'static, str>>,
 }
 
 impl Problem {
@@ -43,9 +47,9 @@ impl Problem {
     }
 
     /// Where in the body it is, as a JSON pointer.
-    pub(crate) fn at(self, pointer: &'static str) -> Problem {
+    pub(crate) fn at(self, pointer: impl Into<Cow<'static, str>>) -> Problem {
         Problem {
-            pointer: Some(pointer),
+            pointer: Some(pointer.into()),
             ..self
         }
     }
@@ -54,18 +58,36 @@ impl Problem {
         Problem::new(400, "malformed", "The request cannot be read").detail(detail)
     }
 
-    pub(crate) fn invalid(pointer: &'static str, detail: impl Into<String>) -> Problem {
-        Problem::new(
-            422,
-            "invalid",
-            "The request asks for something that is not possible",
-        )
-        .detail(detail)
-        .at(pointer)
+    /// A parameter of the query.
+    pub(crate) fn parameter(name: &str, detail: &str) -> Problem {
+        Problem::malformed(format!("the parameter `{name}`: {detail}"))
+    }
+
+    pub(crate) fn invalid(
+        pointer: impl Into<Cow<'static, str>>,
+        detail: impl Into<String>,
+    ) -> Problem {
+        let title = "The request asks for something that is not possible";
+        Problem::new(422, "invalid", title)
+            .detail(detail)
+            .at(pointer)
+    }
+
+    pub(crate) fn conflict(detail: impl Into<String>) -> Problem {
+        Problem::new(409, "conflict", "The run is not in a state for this").detail(detail)
+    }
+
+    pub(crate) fn media_type(given: &str, wanted: &str) -> Problem {
+        Problem::new(415, "media-type", "The body has another media type")
+            .detail(format!("`{given}` was sent, `{wanted}` is taken"))
     }
 
     pub(crate) fn not_found(what: &str) -> Problem {
         Problem::new(404, "not-found", "There is no such thing").detail(what)
+    }
+
+    pub(crate) fn no_such_run() -> Problem {
+        Problem::not_found("no run has this id")
     }
 }
 
@@ -79,7 +101,7 @@ impl IntoResponse for Problem {
             body.insert("detail", detail);
         }
         if let Some(pointer) = self.pointer {
-            body.insert("pointer", pointer);
+            body.insert("pointer", &*pointer);
         }
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Value::from(body).to_json()).into_response();
@@ -125,19 +147,30 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<Unreadable> for Problem {
+    fn from(error: Unreadable) -> Problem {
+        match error {
+            Unreadable::Store(error) => error.into(),
+            other @ (Unreadable::Plan(_) | Unreadable::Replay(_)) => {
+                Problem::new(409, "unreadable", "The journal of the run cannot be read")
+                    .detail(other.to_string())
+            }
+        }
+    }
+}
+
 impl From<Declined> for Problem {
     fn from(declined: Declined) -> Problem {
-        let conflict = |detail: String| {
-            Problem::new(409, "conflict", "The run is not in a state for this").detail(detail)
-        };
         match declined {
-            Declined::Unknown => Problem::not_found("no run has this id"),
+            Declined::Unknown => Problem::no_such_run(),
             Declined::Refused(refusal @ Refusal::UnknownObligation) => {
                 Problem::invalid("/effect", refusal.to_string())
             }
-            Declined::Refused(refusal) => conflict(refusal.to_string()),
-            Declined::Started(run) => conflict(format!("the run {run} was started with this key")),
-            Declined::Parked(why) => conflict(format!("the run is parked: {why}")),
+            Declined::Refused(refusal) => Problem::conflict(refusal.to_string()),
+            Declined::Started(run) => {
+                Problem::conflict(format!("the run {run} was started with this key"))
+            }
+            Declined::Parked(why) => Problem::conflict(format!("the run is parked: {why}")),
             Declined::Store(error) => error.into(),
         }
     }

@@ -7,14 +7,14 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use ferrovia_expr::{Object, Value};
-use ferrovia_runtime::Node;
 
+use crate::app::App;
 use crate::problem::Problem;
 use crate::view;
 
 /// `GET /api/v1/definitions`.
-pub(crate) async fn definitions(State(node): State<Node>) -> Response {
-    let known = node.definitions();
+pub(crate) async fn definitions(State(app): State<App>) -> Response {
+    let known = app.node.definitions();
     let mut definitions: Vec<(String, Value)> = known
         .iter()
         .map(|plan| {
@@ -40,11 +40,19 @@ pub(crate) async fn health() -> &'static str {
     "ok\n"
 }
 
+/// `GET /ready`: runs can be started.
+pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
+    tokio::select! {
+        biased;
+        // Why it failed is for the operator, who reads it where the process ran.
+        _why = app.node.failed() => Err(Problem::new(503, "store-unusable", "The store cannot be used")),
+        () = std::future::ready(()) => Ok("ready\n"),
+    }
+}
+
 /// `GET /metrics`, in the text format of Prometheus.
-pub(crate) async fn metrics(State(node): State<Node>) -> Result<Response, Problem> {
-    let journal = node.journal().clone();
-    let stats = tokio::task::spawn_blocking(move || journal.stats()).await;
-    let stats = stats.unwrap_or_else(|_| Ok(Default::default()))?;
+pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+    let stats = app.reading(|node| Ok(node.journal().stats()?)).await?;
     let mut text =
         String::from("# HELP ferrovia_runs Runs in the store.\n# TYPE ferrovia_runs gauge\n");
     for (status, count) in &stats.runs_by_status {
@@ -56,8 +64,8 @@ pub(crate) async fn metrics(State(node): State<Node>) -> Result<Response, Proble
     }
     for (name, help, value) in [
         (
-            "ferrovia_records_total",
-            "Records ever written.",
+            "ferrovia_records",
+            "Records of the runs in the store.",
             stats.records,
         ),
         ("ferrovia_store_bytes", "Size of the store.", stats.bytes),
@@ -67,13 +75,7 @@ pub(crate) async fn metrics(State(node): State<Node>) -> Result<Response, Proble
             stats.deliveries,
         ),
     ] {
-        let kind = if name.ends_with("_total") {
-            "counter"
-        } else {
-            "gauge"
-        };
-        writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}")
-            .expect("memory takes all text");
+        writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge").expect("memory takes all text");
         line(&mut text, name, value);
     }
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())

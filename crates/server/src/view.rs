@@ -1,19 +1,51 @@
-//! Runs as the outside sees them. What the index does not hold is derived from the journal by replay.
+//! Runs as the outside sees them, over HTTP and on the command line. What the index does not hold is derived from the
+//! journal by replay.
+
+use std::sync::Arc;
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ferrovia_dsl::plan::Plan;
-use ferrovia_engine::{Ending, TraceEntry};
+use ferrovia_engine::{Ending, Obligation, RuntimeInfo, TraceEntry};
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::Node;
-use ferrovia_runtime::shard::History;
-use ferrovia_store::{RunId, Summary};
-
-use crate::problem::Problem;
+use ferrovia_runtime::shard::{History, ReplayError};
+use ferrovia_store::{Filter, Journal, Page, PlanHash, RunId, Status, StoreError, Summary};
 
 /// Records read at a time.
 const RECORDS_AT_A_TIME: usize = 256;
+
+/// Where runs can be read: a node, or a store that nobody drives.
+pub trait Runs {
+    fn journal(&self) -> &dyn Journal;
+    fn plan(&self, hash: PlanHash) -> Result<Arc<Plan>, Arc<str>>;
+    fn runtime(&self) -> &RuntimeInfo;
+}
+
+impl Runs for Node {
+    fn journal(&self) -> &dyn Journal {
+        &**Node::journal(self)
+    }
+    fn plan(&self, hash: PlanHash) -> Result<Arc<Plan>, Arc<str>> {
+        Node::plan(self, hash)
+    }
+    fn runtime(&self) -> &RuntimeInfo {
+        Node::runtime(self)
+    }
+}
+
+/// Why a run cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its definition is missing, or this release does not compile it.
+    #[error("{0}")]
+    Plan(Arc<str>),
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+}
 
 pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
     let mut response = (status, body.to_json()).into_response();
@@ -21,6 +53,63 @@ pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+pub fn look(runs: &dyn Runs, run: RunId) -> Result<Option<Summary>, Unreadable> {
+    Ok(runs.journal().summary(run)?)
+}
+
+/// Newest first. `before` is there if there may be more: the next page begins with it.
+pub fn list(runs: &dyn Runs, filter: &Filter, page: Page) -> Result<Value, Unreadable> {
+    let found = runs.journal().runs(filter, page)?;
+    let mut body = Object::default();
+    if let Some(last) = found.last().filter(|_| found.len() == page.limit) {
+        body.insert("before", last.run.id.to_string());
+    }
+    let found: Vec<Value> = found.iter().map(|run| summary(run).into()).collect();
+    body.insert("runs", found);
+    Ok(body.into())
+}
+
+/// A run with what it came to, or what it waits for.
+pub fn whole(runs: &dyn Runs, known: &Summary) -> Result<Value, Unreadable> {
+    let mut body = summary(known);
+    let plan = runs.plan(known.run.plan).map_err(Unreadable::Plan)?;
+    let history = latest(runs, &plan, known.run.id)?;
+    match history.run.ending() {
+        Some(ended) => ending(&mut body, ended),
+        None => body.insert("open", open(&history)),
+    }
+    let children = runs.journal().children(known.run.id)?;
+    if !children.is_empty() {
+        let children: Vec<Value> = children.iter().map(|child| summary(child).into()).collect();
+        body.insert("children", children);
+    }
+    Ok(body.into())
+}
+
+/// A part of the trace, from after as many entries. `after` is there if there is more.
+pub fn trace(
+    runs: &dyn Runs,
+    known: &Summary,
+    after: usize,
+    limit: usize,
+) -> Result<Value, Unreadable> {
+    let (mut entries, mut seen) = (Vec::new(), 0usize);
+    replay(runs, known, |plan, seq, new| {
+        for new in new {
+            seen += 1;
+            if seen > after && entries.len() < limit {
+                entries.push(entry(plan, seq, new));
+            }
+        }
+    })?;
+    let mut body = Object::default();
+    if after + entries.len() < seen {
+        body.insert("after", after + entries.len());
+    }
+    body.insert("entries", entries);
+    Ok(body.into())
 }
 
 /// The index row of a run.
@@ -64,27 +153,76 @@ pub(crate) fn ending(view: &mut Object, ending: &Ending) {
     }
 }
 
-/// Replays a run from its first record. `see` is shown what happened, with the position of the record.
-pub(crate) fn replay(
-    node: &Node,
-    summary: &Summary,
-    mut see: impl FnMut(&Plan, u64, &[TraceEntry]),
-) -> Result<History, Problem> {
-    let run: RunId = summary.run.id;
-    let parked = |why: String| {
-        Problem::new(409, "parked", "The journal of the run cannot be read").detail(why)
+/// The status that a run ends with.
+pub(crate) fn end_status(ending: &Ending) -> Status {
+    match ending {
+        Ending::Completed(_) => Status::Completed,
+        Ending::Faulted(_) => Status::Faulted,
+        Ending::Cancelled { .. } => Status::Cancelled,
+    }
+}
+
+/// What the world owes a run, without the data of it.
+fn open(history: &History) -> Vec<Value> {
+    let owed = history.run.obligations().iter();
+    let owed = owed.map(|(id, obligation)| {
+        let mut view = Object::default();
+        view.insert("id", id.0.clone());
+        match obligation {
+            Obligation::Effect(effect) => {
+                view.insert("what", "effect");
+                view.insert("call", effect.request.kind.as_str());
+            }
+            Obligation::Timer(timer) => {
+                view.insert("what", "timer");
+                view.insert("dueMs", timer.due_ms);
+            }
+            Obligation::Child(child) => {
+                view.insert("what", "child");
+                view.insert("workflow", format!("{}/{}", child.namespace, child.name));
+            }
+            Obligation::Subscription => view.insert("what", "events"),
+            Obligation::Proceed => view.insert("what", "proceed"),
+        }
+        view.into()
+    });
+    owed.collect()
+}
+
+/// A run as it is now, from its last snapshot on.
+fn latest(runs: &dyn Runs, plan: &Plan, run: RunId) -> Result<History, Unreadable> {
+    let stored = runs.journal().load(run)?;
+    let fresh = || History::new(run, runs.runtime().clone());
+    let Some(stored) = stored else {
+        return Ok(fresh());
     };
-    let plan = node
-        .plan(summary.run.plan)
-        .map_err(|why| parked(why.to_string()))?;
-    let mut history = History::new(run, node.runtime().clone());
+    let mut history = match stored.snapshot {
+        Some(snapshot) => {
+            History::from_snapshot(snapshot.seq, &snapshot.state, runs.runtime().clone())?
+        }
+        None => fresh(),
+    };
+    for (seq, record) in &stored.records {
+        history.take(plan, *seq, record, |_| {})?;
+    }
+    Ok(history)
+}
+
+/// Replays a run from its first record. `see` is shown what happened, with the position of the record.
+pub fn replay(
+    runs: &dyn Runs,
+    known: &Summary,
+    mut see: impl FnMut(&Plan, u64, &[TraceEntry]),
+) -> Result<History, Unreadable> {
+    let plan = runs.plan(known.run.plan).map_err(Unreadable::Plan)?;
+    let mut history = History::new(known.run.id, runs.runtime().clone());
     loop {
-        let records = node
+        let from = history.seq + 1;
+        let records = runs
             .journal()
-            .records(run, history.seq + 1, RECORDS_AT_A_TIME)?;
+            .records(known.run.id, from, RECORDS_AT_A_TIME)?;
         for (seq, record) in &records {
-            let taken = history.take(&plan, *seq, record, |entries| see(&plan, *seq, entries));
-            taken.map_err(|error| parked(error.to_string()))?;
+            history.take(&plan, *seq, record, |entries| see(&plan, *seq, entries))?;
         }
         if records.len() < RECORDS_AT_A_TIME {
             return Ok(history);
@@ -92,8 +230,8 @@ pub(crate) fn replay(
     }
 }
 
-/// One line of a trace: `{"atMs": …, "task": "/do/0/a", "what": "task-started", …}`.
-pub(crate) fn entry(plan: &Plan, record: u64, entry: &TraceEntry) -> Value {
+/// One line of a trace: `{"record": 1, "atMs": …, "task": "/do/0/a", "what": "task-started", …}`.
+pub fn entry(plan: &Plan, record: u64, entry: &TraceEntry) -> Value {
     let mut view = Object::default();
     view.insert("record", record as i64);
     view.insert("atMs", entry.at_ms);

@@ -60,8 +60,9 @@ pub struct Sqlite {
     queue: Arc<Queue>,
     figures: Arc<Figures>,
     readers: Readers,
+    /// Absent when it was opened to read.
     writer: Option<JoinHandle<()>>,
-    _lock: Lock,
+    _lock: Option<Lock>,
 }
 
 impl std::fmt::Debug for Sqlite {
@@ -97,8 +98,37 @@ impl Sqlite {
             figures,
             readers,
             writer: Some(writer),
-            _lock: lock,
+            _lock: Some(lock),
         })
+    }
+
+    /// Opens a store that exists, to read, beside the process that may have it. Writes are refused.
+    pub fn read(path: impl AsRef<Path>) -> Result<Sqlite, StoreError> {
+        let path = path.as_ref().to_owned();
+        if !path.exists() {
+            return Err(unusable(format!("there is no store at {}", path.display())));
+        }
+        let connection = schema::open_reader(&path)?;
+        schema::check_identity(&connection, &path)?;
+        if schema::pragma(&connection, "user_version")? == 0 {
+            return Err(unusable(format!("{} is no store", path.display())));
+        }
+        let figures = Arc::new(Figures::default());
+        let (_, shards) = remember(&connection, &figures)?;
+        Ok(Sqlite {
+            readers: Readers::open(&path)?,
+            path,
+            shards,
+            queue: Arc::default(),
+            figures,
+            writer: None,
+            _lock: None,
+        })
+    }
+
+    fn refusal(&self) -> Option<StoreError> {
+        let only_read = || unusable(format!("{} was opened to read", self.path.display()));
+        self.writer.is_none().then(only_read)
     }
 
     /// Asks the writer, and waits. It answers after all that was queued before.
@@ -106,6 +136,9 @@ impl Sqlite {
         &self,
         job: impl FnOnce(mpsc::Sender<Result<T, StoreError>>) -> Job,
     ) -> Result<T, StoreError> {
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
+        }
         let (sender, receiver) = mpsc::channel();
         self.queue.ask(job(sender));
         receiver
@@ -160,6 +193,9 @@ impl Drop for Sqlite {
 
 impl Journal for Sqlite {
     fn write(&self, batch: Vec<Write>, done: Done) {
+        if let Some(refusal) = self.refusal() {
+            return done(Err(refusal));
+        }
         if let Err((done, waiting)) = self.queue.push(batch, done) {
             done(Err(StoreError::Busy(waiting)));
         }

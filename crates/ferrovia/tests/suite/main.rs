@@ -2,6 +2,7 @@
 //! directories only.
 
 mod commands;
+mod durable;
 mod events;
 mod input;
 mod order;

@@ -11,15 +11,15 @@ const EPOCH_MS: i64 = 1_704_067_200_000;
 const COUNTER_BITS: u32 = 21;
 
 /// Makes ids that grow with time and never repeat within a process.
-pub(crate) struct Ids(AtomicU64);
+pub struct Ids(AtomicU64);
 
 impl Ids {
     /// `salt` tells processes apart that make ids in the same millisecond.
-    pub(crate) fn new(salt: u64) -> Ids {
+    pub fn new(salt: u64) -> Ids {
         Ids(AtomicU64::new(salt & ((1 << COUNTER_BITS) - 1)))
     }
 
-    pub(crate) fn next(&self, now_ms: i64) -> RunId {
+    pub fn next(&self, now_ms: i64) -> RunId {
         let ms = u64::try_from(now_ms.saturating_sub(EPOCH_MS)).unwrap_or(0);
         let floor = ms << COUNTER_BITS;
         let next = |last: u64| Some((last + 1).max(floor | (last & ((1 << COUNTER_BITS) - 1))));

@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::registry::{Definitions, Executors};
 use crate::shard::{Control, Declined, Event, Shard, Token, announce};
-use id::Ids;
+pub use id::Ids;
 pub(crate) use id::wall_ms;
 pub use intake::Received;
 

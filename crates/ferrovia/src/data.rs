@@ -1,0 +1,127 @@
+//! The data directory: where a process keeps its runs, and where others find out who has it.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use ferrovia_expr::{Object, Value};
+use ferrovia_store::{Existing, Journal, Options, Sqlite, StoreError};
+
+/// The database.
+const DATABASE: &str = "ferrovia.db";
+/// The lock of the store, which has the number of the process that holds it.
+const LOCK: &str = "ferrovia.db-lock";
+/// The address of the server that has the directory.
+const SERVER: &str = "server.json";
+
+/// Where a command finds the data directory.
+#[derive(Args, Clone)]
+pub(crate) struct DataArgs {
+    /// Where runs are kept
+    #[arg(
+        long,
+        value_name = "DIRECTORY",
+        default_value = ".ferrovia",
+        global = true
+    )]
+    pub(crate) data: PathBuf,
+}
+
+pub(crate) struct Data<'p>(pub(crate) &'p Path);
+
+impl Data<'_> {
+    pub(crate) fn database(&self) -> PathBuf {
+        self.0.join(DATABASE)
+    }
+
+    /// Makes the directory where there is none. Only its owner may look into it.
+    fn make(&self) -> anyhow::Result<()> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(self.0);
+        made.with_context(|| self.0.display().to_string())
+    }
+
+    /// Puts a copy of a store into the directory.
+    pub(crate) fn restore(&self, copy: &Path, existing: Existing) -> anyhow::Result<()> {
+        if !copy.is_file() {
+            anyhow::bail!("{}: there is no such file", copy.display());
+        }
+        self.make()?;
+        let restored = ferrovia_store::restore(copy, self.database(), existing, |_, _| {});
+        restored.map_err(|error| self.explain(error))
+    }
+
+    /// Takes the directory over, and makes it where there is none.
+    pub(crate) fn open(&self) -> anyhow::Result<Arc<Sqlite>> {
+        self.make()?;
+        let opened = Sqlite::open(self.database(), Options::default());
+        opened.map(Arc::new).map_err(|error| self.explain(error))
+    }
+
+    /// Opens it beside the process that may have it.
+    pub(crate) fn read(&self) -> anyhow::Result<Sqlite> {
+        if !self.database().exists() {
+            anyhow::bail!(
+                "no runs are kept in {}; name another directory with --data, or a server with --server",
+                self.0.display()
+            );
+        }
+        Ok(Sqlite::read(self.database())?)
+    }
+
+    /// Says where the server is that has the directory.
+    fn explain(&self, error: StoreError) -> anyhow::Error {
+        match self.server() {
+            Some(url) => anyhow::anyhow!("{error}, which serves at {url}"),
+            None => error.into(),
+        }
+    }
+
+    /// The address of the server that has the directory, if one has it.
+    pub(crate) fn server(&self) -> Option<String> {
+        let text = std::fs::read_to_string(self.0.join(SERVER)).ok()?;
+        let known = Value::parse_json(&text).ok()?;
+        let holder = std::fs::read_to_string(self.0.join(LOCK)).ok()?;
+        // What a server that was killed left behind says nothing about who came after it.
+        let holder: i64 = holder.trim().parse().ok()?;
+        let holds = known.get("process").and_then(Value::as_i64) == Some(holder);
+        let url = known.get("url").and_then(Value::as_str)?;
+        holds.then(|| url.to_owned())
+    }
+
+    /// Tells others where this process serves, for as long as the answer is kept.
+    pub(crate) fn announce(&self, url: &str) -> anyhow::Result<Announced> {
+        let path = self.0.join(SERVER);
+        let mut known = Object::default();
+        known.insert("url", url);
+        known.insert("process", i64::from(std::process::id()));
+        let fresh = path.with_extension("json-new");
+        let written = std::fs::write(&fresh, Value::from(known).to_json())
+            .and_then(|()| std::fs::rename(&fresh, &path));
+        written.with_context(|| path.display().to_string())?;
+        Ok(Announced(path))
+    }
+}
+
+/// Withdrawn when it is dropped.
+pub(crate) struct Announced(PathBuf);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        // One that stays behind is not believed: another process holds the lock, or none.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Waits until everything that was queued is durable.
+pub(crate) async fn settled(journal: &dyn Journal) {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    journal.write(
+        Vec::new(),
+        Box::new(move |written| drop(sender.send(written))),
+    );
+    // Refused or not: what came before it has been answered.
+    let _ = receiver.await;
+}

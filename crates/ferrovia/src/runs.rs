@@ -1,0 +1,391 @@
+//! `ferrovia runs`: looks at durable runs and controls them, through a server or straight in the data directory.
+
+mod remote;
+pub(crate) mod table;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use ferrovia_engine::{EffectOutput, ErrorType, Fault, ObligationId, Outcome};
+use ferrovia_expr::{Object, Value};
+use ferrovia_runtime::shard::Control;
+use ferrovia_server::{PAGE_MAX, view};
+use ferrovia_store::{Filter, Page, RunId, Status, Summary};
+
+use crate::args::Output;
+use crate::data::{Data, DataArgs};
+use crate::exit::Exit;
+use crate::out;
+use crate::steer::steer;
+use crate::stored::Reading;
+use remote::Server;
+
+/// How often a watcher looks.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+pub(crate) const EXAMPLES: &str = "Examples:
+  ferrovia runs list --status waiting
+  ferrovia runs show 06e8jvd4r3x0g --output json
+  ferrovia runs watch 06e8jvd4r3x0g --server http://127.0.0.1:8080
+  ferrovia runs cancel 06e8jvd4r3x0g --reason 'ordered twice'
+  ferrovia runs settle 06e8jvd4r3x0g /do/0/pay --result '{\"paid\": true}'
+
+Without --server the runs are read from the data directory, beside the server that may have it. Changes go to that
+server; where there is none they are written to the journal, and the next `ferrovia serve` goes on from there.
+
+Exit codes: 0 done, 1 not readable, 2 refused; for `watch` those of `ferrovia run`";
+
+#[derive(Args)]
+pub(crate) struct RunsArgs {
+    #[command(subcommand)]
+    command: RunsCommand,
+    /// The server that has the runs
+    #[arg(long, value_name = "URL", global = true)]
+    server: Option<String>,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t, global = true)]
+    output: Output,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+#[derive(Subcommand)]
+enum RunsCommand {
+    /// Show the newest runs
+    List(ListArgs),
+    /// Show one run: what it came to, or what it waits for
+    Show(Named),
+    /// Follow a run until it ends
+    Watch(Named),
+    /// Show what happened in a run and why
+    Trace(Named),
+    /// End a run
+    Cancel {
+        #[command(flatten)]
+        run: Named,
+        /// Why, for the trace
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Stop a run until it is resumed
+    Suspend(Named),
+    /// Let a suspended run go on
+    Resume(Named),
+    /// Say how an effect ended of which nobody knows
+    Settle {
+        #[command(flatten)]
+        run: Named,
+        /// The effect, as `runs show` names it
+        #[arg(value_name = "EFFECT")]
+        effect: String,
+        /// What it gave, as JSON
+        #[arg(long, value_name = "JSON", required_unless_present = "error")]
+        result: Option<String>,
+        /// Why it failed
+        #[arg(long, value_name = "TEXT", conflicts_with = "result")]
+        error: Option<String>,
+    },
+}
+
+#[derive(Args)]
+struct Named {
+    /// The id of the run
+    #[arg(value_name = "RUN")]
+    run: RunId,
+}
+
+#[derive(Args)]
+struct ListArgs {
+    /// Only runs of this workflow
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    workflow: Option<String>,
+    #[arg(long, value_parser = status, value_name = "STATUS", help = "Only runs in this status")]
+    status: Option<Status>,
+    /// Only runs with this label
+    #[arg(long, value_name = "NAME:VALUE")]
+    label: Option<String>,
+    /// Only runs older than this one
+    #[arg(long, value_name = "RUN")]
+    before: Option<RunId>,
+    /// How many
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    limit: usize,
+}
+
+fn status(text: &str) -> Result<Status, String> {
+    let known = Status::ALL.into_iter().find(|known| known.as_str() == text);
+    known.ok_or_else(|| {
+        let all: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
+        format!("there is {}", all.join(", "))
+    })
+}
+
+/// Where the runs are.
+enum Place {
+    Server(Server),
+    Data(Arc<Reading>),
+}
+
+pub(crate) async fn runs(args: Box<RunsArgs>) -> Exit {
+    match answer(&args).await {
+        Ok(exit) => exit,
+        Err(error) => {
+            out::note(format_args!("error: {error:#}"));
+            Exit::Refused
+        }
+    }
+}
+
+async fn answer(args: &RunsArgs) -> anyhow::Result<Exit> {
+    let place = match &args.server {
+        Some(url) => Place::Server(Server::new(url)?),
+        None => Place::Data(Arc::new(Reading::new(Data(&args.data.data).read()?.into()))),
+    };
+    let control = match &args.command {
+        RunsCommand::List(list) => {
+            let found = place.list(list).await?;
+            return Ok(print(args.output, &found, table::list));
+        }
+        RunsCommand::Show(Named { run }) => {
+            let found = place.show(*run).await?;
+            return Ok(print(args.output, &found, table::run));
+        }
+        RunsCommand::Trace(Named { run }) => {
+            let entries: Value = place.entries(*run, 0).await?.into();
+            return Ok(print(args.output, &entries, table::trace));
+        }
+        RunsCommand::Watch(Named { run }) => return watch(args, &place, *run).await,
+        RunsCommand::Cancel { reason, .. } => Control::Cancel {
+            reason: reason.as_deref().map(Into::into),
+        },
+        RunsCommand::Suspend(_) => Control::Suspend,
+        RunsCommand::Resume(_) => Control::Resume,
+        RunsCommand::Settle {
+            effect,
+            result,
+            error,
+            ..
+        } => Control::Settle {
+            effect: ObligationId(effect.as_str().into()),
+            outcome: outcome(result.as_deref(), error.as_deref())?,
+        },
+    };
+    let changed = place.control(args, args.command.run(), control).await?;
+    Ok(print(args.output, &changed, table::run))
+}
+
+impl RunsCommand {
+    /// The run that is controlled.
+    fn run(&self) -> RunId {
+        match self {
+            RunsCommand::List(_) => RunId(0),
+            RunsCommand::Show(named)
+            | RunsCommand::Watch(named)
+            | RunsCommand::Trace(named)
+            | RunsCommand::Suspend(named)
+            | RunsCommand::Resume(named)
+            | RunsCommand::Cancel { run: named, .. }
+            | RunsCommand::Settle { run: named, .. } => named.run,
+        }
+    }
+}
+
+fn outcome(result: Option<&str>, error: Option<&str>) -> anyhow::Result<Outcome> {
+    match result {
+        Some(text) => {
+            let value = Value::parse_json(text)
+                .map_err(|error| anyhow::anyhow!("--result is not JSON: {error}"))?;
+            Ok(Outcome::Completed(EffectOutput {
+                value,
+                authorization_scheme: None,
+            }))
+        }
+        None => Ok(Outcome::Failed(Fault {
+            kind: ErrorType::Runtime,
+            status: None,
+            title: None,
+            detail: error.map(Into::into),
+        })),
+    }
+}
+
+fn print(output: Output, found: &Value, as_text: impl FnOnce(&Value) -> String) -> Exit {
+    let text = match output {
+        Output::Json => found.to_json_pretty(),
+        Output::Text => as_text(found),
+    };
+    out::result(&text, Exit::Completed)
+}
+
+/// Prints the trace as it grows, and in the end what the run came to.
+async fn watch(args: &RunsArgs, place: &Place, run: RunId) -> anyhow::Result<Exit> {
+    let mut seen = 0;
+    loop {
+        // First the run, then its trace: what a run has come to is at the end of the trace.
+        let found = place.show(run).await?;
+        if args.output == Output::Text {
+            let new = place.entries(run, seen).await?;
+            seen += new.len();
+            for entry in &new {
+                if out::result(&table::entry(entry), Exit::Completed) != Exit::Completed {
+                    return Ok(Exit::Internal);
+                }
+            }
+        }
+        let exit = match found.get("status").and_then(Value::as_str) {
+            Some("completed") => Exit::Completed,
+            Some("faulted") => Exit::Faulted,
+            Some("cancelled") => Exit::Cancelled,
+            _ => {
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            }
+        };
+        let text = match args.output {
+            Output::Json => found.to_json_pretty(),
+            Output::Text => table::run(&found),
+        };
+        return Ok(out::result(&text, exit));
+    }
+}
+
+impl Place {
+    async fn list(&self, args: &ListArgs) -> anyhow::Result<Value> {
+        let limit = args.limit.clamp(1, PAGE_MAX);
+        match self {
+            Place::Server(server) => server.get(&format!("runs?{}", query(args, limit))).await,
+            Place::Data(runs) => {
+                let (namespace, name) = pair(args.workflow.as_deref(), '/', "--workflow")?;
+                let (label, value) = pair(args.label.as_deref(), ':', "--label")?;
+                let filter = Filter {
+                    namespace,
+                    name,
+                    status: args.status,
+                    label: label.zip(value),
+                    ..Filter::default()
+                };
+                let before = args.before;
+                Ok(view::list(&**runs, &filter, Page { before, limit })?)
+            }
+        }
+    }
+
+    async fn show(&self, run: RunId) -> anyhow::Result<Value> {
+        match self {
+            Place::Server(server) => server.get(&format!("runs/{run}")).await,
+            Place::Data(runs) => Ok(view::whole(&**runs, &look(runs, run)?)?),
+        }
+    }
+
+    /// All entries of a trace after as many.
+    async fn entries(&self, run: RunId, after: usize) -> anyhow::Result<Vec<Value>> {
+        let mut entries = Vec::new();
+        loop {
+            let from = after + entries.len();
+            let page = match self {
+                Place::Server(server) => {
+                    server
+                        .get(&format!("runs/{run}/trace?after={from}&limit={PAGE_MAX}"))
+                        .await?
+                }
+                Place::Data(runs) => view::trace(&**runs, &look(runs, run)?, from, usize::MAX)?,
+            };
+            let new = page.get("entries").and_then(Value::as_array);
+            entries.extend(new.iter().flat_map(|new| new.iter().cloned()));
+            if page.get("after").is_none() {
+                return Ok(entries);
+            }
+        }
+    }
+
+    async fn control(
+        &self,
+        args: &RunsArgs,
+        run: RunId,
+        control: Control,
+    ) -> anyhow::Result<Value> {
+        if let Place::Server(server) = self {
+            return server.control(run, &control).await;
+        }
+        let data = Data(&args.data.data);
+        let runs = match data.open() {
+            Ok(journal) => Arc::new(Reading::new(journal)),
+            Err(error) => {
+                let Some(url) = data.server() else {
+                    return Err(error);
+                };
+                out::note(format_args!("asking the server at {url}"));
+                return Server::new(&url)?.control(run, &control).await;
+            }
+        };
+        let known = look(&runs, run)?;
+        if matches!(control, Control::Settle { .. }) && known.status != Status::Parked {
+            bail!("no effect of this run has an unknown outcome");
+        }
+        steer(&*runs, run, control)?;
+        if !look(&runs, run)?.status.is_terminal() {
+            out::note("written; the next `ferrovia serve` with this directory goes on from here");
+        }
+        Ok(view::whole(&*runs, &look(&runs, run)?)?)
+    }
+}
+
+fn look(runs: &Arc<Reading>, run: RunId) -> anyhow::Result<Summary> {
+    let known = view::look(&**runs, run)?;
+    known.ok_or_else(|| anyhow::anyhow!("no run has the id {run}"))
+}
+
+fn query(args: &ListArgs, limit: usize) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("limit", &limit.to_string());
+    let before = args.before.map(|run| run.to_string());
+    for (name, value) in [
+        ("workflow", args.workflow.as_deref()),
+        ("status", args.status.map(Status::as_str)),
+        ("label", args.label.as_deref()),
+        ("before", before.as_deref()),
+    ] {
+        query.extend_pairs(value.map(|value| (name, value)));
+    }
+    query.finish()
+}
+
+type Pair = (Option<Arc<str>>, Option<Arc<str>>);
+
+fn pair(text: Option<&str>, between: char, option: &str) -> anyhow::Result<Pair> {
+    let Some(text) = text else {
+        return Ok((None, None));
+    };
+    match text.split_once(between) {
+        Some((first, second)) => Ok((Some(first.into()), Some(second.into()))),
+        None => bail!("{option} has two parts with `{between}` between them"),
+    }
+}
+
+/// What a control is called on the wire, and its body.
+fn wire(control: &Control) -> (&'static str, Object) {
+    let mut body = Object::default();
+    match control {
+        Control::Cancel { reason } => {
+            if let Some(reason) = reason {
+                body.insert("reason", reason.clone());
+            }
+            ("cancel", body)
+        }
+        Control::Suspend => ("suspend", body),
+        Control::Resume => ("resume", body),
+        Control::Settle { effect, outcome } => {
+            body.insert("effect", effect.0.clone());
+            match outcome {
+                Outcome::Completed(output) => body.insert("output", output.value.clone()),
+                Outcome::Failed(fault) => {
+                    body.insert("error", fault.detail.clone().unwrap_or_default());
+                }
+                Outcome::Faulted(error) => body.insert("error", error.to_string()),
+            }
+            ("settle", body)
+        }
+    }
+}

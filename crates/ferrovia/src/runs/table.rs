@@ -1,0 +1,183 @@
+//! Runs and traces for people to read.
+
+use ferrovia_expr::{Object, Value};
+use jiff::Timestamp;
+
+use crate::out::harmless;
+
+/// How much of a value a line shows.
+const VALUE_CHARS_MAX: usize = 120;
+
+/// Columns as wide as what is in them.
+pub(super) fn list(found: &Value) -> String {
+    let runs = found.get("runs").and_then(Value::as_array);
+    let runs: &[Value] = runs.map_or(&[], |runs| runs);
+    if runs.is_empty() {
+        return "no runs".to_owned();
+    }
+    let mut rows = vec![["RUN", "WORKFLOW", "STATUS", "CREATED", "NOTE"].map(str::to_owned)];
+    rows.extend(runs.iter().map(|run| {
+        [
+            text(run, "id"),
+            text(run, "workflow"),
+            text(run, "status"),
+            time(run, "createdMs"),
+            text(run, "reason"),
+        ]
+    }));
+    let mut text = align(&rows);
+    if let Some(before) = found.get("before").and_then(Value::as_str) {
+        text.push_str(&format!("\nolder ones: --before {before}"));
+    }
+    text
+}
+
+fn align<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        let widths = rows.iter().map(|row| row[column].chars().count());
+        widths.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let lines = rows.iter().map(|row| {
+        let cells = row.iter().zip(&widths);
+        let cells = cells.map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// One run, a property in each line.
+pub(super) fn run(found: &Value) -> String {
+    let mut rows = Vec::new();
+    let mut row = |name: &str, text: String| {
+        if !text.is_empty() {
+            rows.push([name.to_owned(), text]);
+        }
+    };
+    for name in ["id", "workflow", "status", "reason", "parent"] {
+        row(name, text(found, name));
+    }
+    row("created", time(found, "createdMs"));
+    row("updated", time(found, "updatedMs"));
+    row("wakes", time(found, "wakeMs"));
+    let labels = found.get("labels").and_then(Value::as_object);
+    for (name, value) in labels.iter().flat_map(|labels| labels.iter()) {
+        let value = value.as_str().unwrap_or_default();
+        row("label", harmless(&format!("{name}:{value}")));
+    }
+    for owed in items(found, "open") {
+        let due = time(owed, "dueMs");
+        let what = [
+            text(owed, "what"),
+            text(owed, "call"),
+            text(owed, "workflow"),
+            text(owed, "id"),
+            due,
+        ];
+        let what: Vec<_> = what.into_iter().filter(|part| !part.is_empty()).collect();
+        row("waits for", what.join(" "));
+    }
+    for child in items(found, "children") {
+        let what = ["id", "workflow", "status"].map(|name| text(child, name));
+        row("child", what.join(" "));
+    }
+    let mut shown = align(&rows);
+    for name in ["output", "error"] {
+        if let Some(value) = found.get(name) {
+            shown.push_str(&format!("\n{name}:\n{}", value.to_json_pretty()));
+        }
+    }
+    shown
+}
+
+pub(super) fn trace(entries: &Value) -> String {
+    let entries = entries.as_array().map_or(&[][..], |entries| entries);
+    entries.iter().map(entry).collect::<Vec<_>>().join("\n")
+}
+
+/// One line: when, where, what, and with which data.
+pub(crate) fn entry(entry: &Value) -> String {
+    let place = match entry.get("task").and_then(Value::as_str) {
+        Some(task) => harmless(task),
+        None => "-".to_owned(),
+    };
+    let what = text(entry, "what").replace('-', " ");
+    let details: Object = entry
+        .as_object()
+        .into_iter()
+        .flat_map(Object::iter)
+        .filter(|(name, value)| {
+            !matches!(&***name, "record" | "atMs" | "task" | "what") && !value.is_null()
+        })
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let details = details.iter().map(|(name, value)| {
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_json(), str::to_owned);
+        format!(" {name}={}", short(&harmless(&value)))
+    });
+    format!(
+        "{} {place} {what}{}",
+        time(entry, "atMs"),
+        details.collect::<String>()
+    )
+}
+
+fn items<'v>(value: &'v Value, name: &str) -> &'v [Value] {
+    let items = value.get(name).and_then(Value::as_array);
+    items.map_or(&[], |items| items)
+}
+
+fn text(value: &Value, name: &str) -> String {
+    harmless(value.get(name).and_then(Value::as_str).unwrap_or_default())
+}
+
+fn time(value: &Value, name: &str) -> String {
+    let ms = value.get(name).and_then(Value::as_i64);
+    let time = ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(String::new, |time| format!("{time:.3}"))
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(VALUE_CHARS_MAX) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ferrovia_expr::value;
+
+    #[test]
+    fn runs_are_a_table_and_texts_cannot_steer_the_terminal() {
+        let found = value!({
+            "before": "0000000000001",
+            "runs": [
+                { "id": "0000000000002", "workflow": "shop/order:1.0.0", "status": "completed", "createdMs": 0 },
+                { "id": "0000000000001", "workflow": "a/b:1.0.0", "status": "parked", "createdMs": 1500,
+                  "reason": "\u{1b}[2Jgone" }
+            ]
+        });
+        assert_eq!(
+            list(&found),
+            "RUN            WORKFLOW          STATUS     CREATED                   NOTE\n\
+             0000000000002  shop/order:1.0.0  completed  1970-01-01T00:00:00.000Z\n\
+             0000000000001  a/b:1.0.0         parked     1970-01-01T00:00:01.500Z  \u{fffd}[2Jgone\n\
+             older ones: --before 0000000000001"
+        );
+    }
+
+    #[test]
+    fn an_entry_says_when_where_what_and_with_which_data() {
+        let line = entry(&value!({
+            "record": 1, "atMs": 1, "task": "/do/0/a", "what": "task-started", "input": { "n": 1 }
+        }));
+        assert_eq!(
+            line,
+            "1970-01-01T00:00:00.001Z /do/0/a task started input={\"n\":1}"
+        );
+    }
+}

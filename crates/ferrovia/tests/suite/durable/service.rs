@@ -1,0 +1,92 @@
+//! A service that remembers every request, and answers when the test lets it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+
+/// A request: its path and its idempotency key.
+pub(super) type Seen = (String, String);
+
+pub(super) struct Service {
+    pub(super) url: String,
+    requests: Receiver<(Seen, TcpStream)>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Service {
+    pub(super) fn start() -> Service {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let (sender, requests) = channel();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let noted = seen.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let Some(request) = read(&stream) else {
+                    continue;
+                };
+                noted
+                    .lock()
+                    .expect("no holder panics")
+                    .push(request.clone());
+                if sender.send((request, stream)).is_err() {
+                    return;
+                }
+            }
+        });
+        Service {
+            url: format!("http://{address}"),
+            requests,
+            seen,
+        }
+    }
+
+    /// The next request, which waits for its answer.
+    pub(super) fn next(&self) -> (Seen, TcpStream) {
+        self.requests.recv().expect("the service runs")
+    }
+
+    /// Answers the next request, and says what it was.
+    pub(super) fn answer(&self) -> Seen {
+        let (seen, stream) = self.next();
+        answer(&stream);
+        seen
+    }
+
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().expect("no holder panics").clone()
+    }
+}
+
+pub(super) fn answer(mut stream: &TcpStream) {
+    let body = r#"{"done": true}"#;
+    // Who asked may be gone: that is what the tests are about.
+    let _ = write!(
+        stream,
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+}
+
+fn read(stream: &TcpStream) -> Option<Seen> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let path = line.split(' ').nth(1)?.to_owned();
+    let (mut key, mut length) = (String::new(), 0);
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let Some((name, value)) = header.trim_end().split_once(": ") else {
+            break;
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "idempotency-key" => value.clone_into(&mut key),
+            "content-length" => length = value.parse().ok()?,
+            _ => {}
+        }
+    }
+    reader.read_exact(&mut vec![0; length]).ok()?;
+    Some((path, key))
+}

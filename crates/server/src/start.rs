@@ -1,0 +1,241 @@
+//! `POST /api/v1/runs`: starts a run, and waits for its end if the caller wants to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use ferrovia_dsl::plan::{Plan, VersionReq};
+use ferrovia_engine::{Ending, Input};
+use ferrovia_expr::{Object, Value};
+use ferrovia_runtime::shard::Declined;
+use ferrovia_runtime::{Node, StartRequest};
+use ferrovia_store::format::v1::Record;
+use ferrovia_store::{RunId, Summary};
+use tokio::sync::oneshot;
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::view::{self, Unreadable};
+use crate::{KEY_CHARS_MAX, LABEL_CHARS_MAX, LABELS_MAX, body, wait};
+
+type Answer = Result<Response, Problem>;
+
+/// `{"workflow": "namespace/name[:version]", "input": …, "labels": {…}}`.
+///
+/// | answer | means |
+/// |---|---|
+/// | 201 | started, durably |
+/// | 200 | it was started with this `Idempotency-Key` before; or the caller waited, and it has ended |
+/// | 202 | the caller waited, and it goes on |
+pub(crate) async fn start(State(app): State<App>, request: Request) -> Answer {
+    let wait = wait::asked(request.uri(), request.headers())?;
+    let key = key(request.headers())?;
+    let kind = body::media_type(request.headers());
+    let received = Bytes::from_request(request, &()).await;
+    let order = body::object(&kind, received, &["workflow", "input", "labels"])?;
+    let plan = workflow(&app.node, &order)?;
+    let empty = || Object::default().into();
+    let input = order.get("input").cloned().unwrap_or_else(empty);
+    let asked = Asked {
+        workflow: plan.clone(),
+        input: input.clone(),
+    };
+    let request = StartRequest {
+        plan,
+        input,
+        key,
+        labels: labels(&order)?,
+    };
+    let Some(limit) = wait else {
+        return match app.node.start(request, None).await {
+            Ok(run) => known(&app, run, StatusCode::CREATED).await,
+            Err(Declined::Started(run)) => {
+                asked.compare(&app, run).await?;
+                known(&app, run, StatusCode::OK).await
+            }
+            Err(declined) => Err(declined.into()),
+        };
+    };
+    let (sender, ended) = oneshot::channel();
+    match app.node.start(request, Some(sender)).await {
+        Ok(run) => await_end(&app, run, ended, limit).await,
+        Err(Declined::Started(run)) => {
+            let summary = asked.compare(&app, run).await?;
+            until_end(&app, summary, limit).await
+        }
+        Err(declined) => Err(declined.into()),
+    }
+}
+
+/// Waits for the end of a run that may have ended already.
+pub(crate) async fn until_end(app: &App, known: Summary, limit: Duration) -> Answer {
+    let run = known.run.id;
+    if known.status.is_terminal() {
+        return whole(app, known).await;
+    }
+    let ended = app.node.on_ending(run);
+    // It may have ended between the two.
+    let known = app.look(run).await?;
+    if known.status.is_terminal() {
+        return whole(app, known).await;
+    }
+    await_end(app, run, ended, limit).await
+}
+
+pub(crate) async fn whole(app: &App, known: Summary) -> Answer {
+    let body = app.reading(move |node| view::whole(node, &known)).await?;
+    Ok(view::json(StatusCode::OK, &body))
+}
+
+async fn await_end(
+    app: &App,
+    run: RunId,
+    ended: oneshot::Receiver<Ending>,
+    limit: Duration,
+) -> Answer {
+    let mut stopping = app.stopping();
+    let ending = tokio::select! {
+        biased;
+        ending = ended => ending.ok(),
+        () = tokio::time::sleep(limit) => None,
+        _ = stopping.wait_for(|stopping| *stopping) => None,
+    };
+    let Some(ending) = ending else {
+        // It goes on; the caller may look again.
+        return known(app, run, StatusCode::ACCEPTED).await;
+    };
+    let mut body = Object::default();
+    body.insert("id", run.to_string());
+    body.insert("status", view::end_status(&ending).as_str());
+    view::ending(&mut body, &ending);
+    Ok(view::json(StatusCode::OK, &body.into()))
+}
+
+/// A run as the index has it, and where to look again.
+async fn known(app: &App, run: RunId, status: StatusCode) -> Answer {
+    let summary = app.look(run).await?;
+    let mut response = view::json(status, &view::summary(&summary).into());
+    let location = HeaderValue::try_from(format!("/api/v1/runs/{run}"));
+    if let Ok(location) = location {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// What a start asks for, to be compared with what another one with its key got.
+struct Asked {
+    workflow: Arc<Plan>,
+    input: Value,
+}
+
+impl Asked {
+    /// A key names one request; the same key with another request is a mistake of the caller.
+    async fn compare(self, app: &App, run: RunId) -> Result<Summary, Problem> {
+        let read = move |node: &Node| {
+            let Some(summary) = view::look(node, run)? else {
+                return Ok(None);
+            };
+            let records = node.journal().records(run, 1, 1)?;
+            let first = records.first().map(|(_, record)| Record::decode(record));
+            let input = first.transpose()?.and_then(|record| {
+                record
+                    .inputs
+                    .into_iter()
+                    .find_map(|stamped| match stamped.input {
+                        Input::Start { input, .. } => Some(input),
+                        _ => None,
+                    })
+            });
+            Ok::<_, Unreadable>(Some((summary, input)))
+        };
+        let Some((summary, input)) = app.reading(read).await? else {
+            return Err(Problem::no_such_run());
+        };
+        let wanted = &self.workflow.identity;
+        let reused = |pointer: &'static str| {
+            Problem::new(422, "key-reused", "The key belongs to another request")
+                .detail(format!(
+                    "the run {run} was started with this key and another value here"
+                ))
+                .at(pointer)
+        };
+        if (&summary.run.namespace, &summary.run.name) != (&wanted.namespace, &wanted.name) {
+            return Err(reused("/workflow"));
+        }
+        if input.is_some_and(|input| input != self.input) {
+            return Err(reused("/input"));
+        }
+        Ok(summary)
+    }
+}
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The key, which may stand in quotes.
+fn key(headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let key = key.to_str().unwrap_or_default().trim();
+    let inner = key.strip_prefix('"').and_then(|key| key.strip_suffix('"'));
+    let key = inner.unwrap_or(key);
+    if key.is_empty() || key.chars().count() > KEY_CHARS_MAX {
+        let detail = format!("`Idempotency-Key` has 1 to {KEY_CHARS_MAX} characters of ASCII");
+        return Err(Problem::malformed(detail));
+    }
+    Ok(Some(format!("http:{key}").into()))
+}
+
+fn workflow(node: &Node, order: &Object) -> Result<Arc<Plan>, Problem> {
+    let invalid = |detail: String| Problem::invalid("/workflow", detail);
+    let name = order.get("workflow").and_then(Value::as_str);
+    let name = name.ok_or_else(|| {
+        invalid("`workflow` is a text such as `shop/order` or `shop/order:1.0.0`".into())
+    })?;
+    let (name, version) = match name.split_once(':') {
+        None => (name, VersionReq::Latest),
+        Some((name, "latest")) => (name, VersionReq::Latest),
+        Some((name, version)) => match version.parse() {
+            Ok(version) => (name, VersionReq::Exact(version)),
+            Err(_) => return Err(invalid(format!("`{version}` is no version"))),
+        },
+    };
+    let (namespace, name) = name
+        .split_once('/')
+        .ok_or_else(|| invalid(format!("`{name}` has no namespace")))?;
+    let definitions = node.definitions();
+    let found = definitions.find(namespace, name, &version).cloned();
+    found.ok_or_else(|| invalid(format!("there is no workflow {namespace}/{name}:{version}")))
+}
+
+type Labels = Vec<(Arc<str>, Arc<str>)>;
+
+fn labels(order: &Object) -> Result<Labels, Problem> {
+    let Some(labels) = order.get("labels") else {
+        return Ok(Vec::new());
+    };
+    let wrong = || Problem::invalid("/labels", "labels are an object of texts");
+    let labels = labels.as_object().ok_or_else(wrong)?;
+    if labels.len() > LABELS_MAX {
+        let detail = format!("a run has at most {LABELS_MAX} labels");
+        return Err(Problem::invalid("/labels", detail));
+    }
+    let label = |(name, value): (&Arc<str>, &Value)| {
+        let place = || format!("/labels{}", body::pointer(name));
+        let Some(text) = value.as_str() else {
+            return Err(Problem::invalid(place(), "a label is a text"));
+        };
+        let too_long = |text: &str| text.chars().count() > LABEL_CHARS_MAX;
+        if name.is_empty() || too_long(name) || too_long(text) {
+            let detail =
+                format!("names and values of labels have at most {LABEL_CHARS_MAX} characters");
+            return Err(Problem::invalid(place(), detail));
+        }
+        Ok((name.clone(), text.into()))
+    };
+    labels.iter().map(label).collect()
+}
