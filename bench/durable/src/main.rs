@@ -12,7 +12,7 @@ use ferrovia_dsl::plan::Plan;
 use ferrovia_engine::RuntimeInfo;
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::port::{Call, Executor, Fault, Success};
-use ferrovia_runtime::{Compiler, Executors, Node, NodeConfig, StartRequest};
+use ferrovia_runtime::{Compiler, Executors, Limits, Node, NodeConfig, Retention, StartRequest};
 use ferrovia_store::{Definition, Journal, Page, Sqlite, Status};
 
 /// Does nothing, at once.
@@ -84,7 +84,8 @@ async fn open(directory: &Path) -> Node {
             metadata: Value::Null,
         },
         secrets: Value::Null,
-        concurrent_effects: 256,
+        limits: Limits::default(),
+        retention: Retention::default(),
         salt: 1,
     };
     Node::open(config).await.expect("the node opens")
@@ -121,11 +122,11 @@ async fn steps(node: &Node, plan: &Arc<Plan>, clients: usize, time: Duration) {
                 let mut latencies = Vec::new();
                 while !stop.load(Ordering::Relaxed) {
                     let begun = Instant::now();
-                    let (sender, ended) = tokio::sync::oneshot::channel();
-                    node.start(request(&plan), Some(sender))
+                    let (_, hearing) = node
+                        .start_and_hear(request(&plan))
                         .await
                         .expect("the run starts");
-                    ended.await.expect("the run ends");
+                    hearing.ending().await.expect("the run ends");
                     latencies.push(begun.elapsed());
                     done.fetch_add(1, Ordering::Relaxed);
                 }
@@ -184,9 +185,7 @@ async fn sleepers(directory: &Path, count: u64) {
             let (node, plan, next) = (node.clone(), plan.clone(), next.clone());
             tokio::spawn(async move {
                 while next.fetch_add(1, Ordering::Relaxed) < count {
-                    node.start(request(&plan), None)
-                        .await
-                        .expect("the run starts");
+                    node.start(request(&plan)).await.expect("the run starts");
                 }
             })
         })
@@ -210,12 +209,12 @@ async fn sleepers(directory: &Path, count: u64) {
         &workflow("soon", "  - nap: { wait: { milliseconds: 300 } }\n"),
     )
     .await;
-    let (sender, ended) = tokio::sync::oneshot::channel();
     let begun = Instant::now();
-    node.start(request(&soon), Some(sender))
+    let (_, hearing) = node
+        .start_and_hear(request(&soon))
         .await
         .expect("the run starts");
-    ended.await.expect("the run ends");
+    hearing.ending().await.expect("the run ends");
     let late = begun.elapsed().saturating_sub(Duration::from_millis(300));
     println!(
         "start with {count} sleepers: ready after {:.0} ms, a timer of 300 ms fires {:.0} ms late, {} KiB resident",
@@ -234,13 +233,12 @@ async fn long_loop(directory: &Path, rounds: u64) {
         ),
     );
     let plan = define(&node, &text).await;
-    let (sender, ended) = tokio::sync::oneshot::channel();
-    let run = node
-        .start(request(&plan), Some(sender))
+    let (run, hearing) = node
+        .start_and_hear(request(&plan))
         .await
         .expect("the run starts");
     let begun = Instant::now();
-    ended.await.expect("the run ends");
+    hearing.ending().await.expect("the run ends");
     let took = begun.elapsed();
     let mut records = Vec::new();
     for from in [1, rounds.saturating_sub(1_000)] {

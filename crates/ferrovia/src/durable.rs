@@ -10,7 +10,8 @@ use ferrovia_engine::{Ending, Obligation, ObligationId, TraceEvent};
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::shard::History;
 use ferrovia_runtime::{
-    Ended, Executors, Node, NodeConfig, Observed, Observer, Report, Silent, StartRequest,
+    Ended, Executors, Limits, Node, NodeConfig, Observed, Observer, Report, Retention, Silent,
+    StartRequest,
 };
 use ferrovia_server::view::{self, Runs};
 use ferrovia_store::{Journal, RunId};
@@ -27,8 +28,6 @@ use crate::run::{Failure, interrupted, read_events, read_input, read_secrets};
 use crate::stored::{Defined, Recompile, runtime};
 use crate::trace::Trace;
 
-/// Effects that are carried out at the same time.
-const CONCURRENT_EFFECTS: usize = 256;
 /// Records read at a time.
 const RECORDS_AT_A_TIME: usize = 256;
 
@@ -44,7 +43,8 @@ pub(crate) async fn open(
         compiler: Arc::new(Recompile),
         runtime: runtime(),
         secrets: secrets.into(),
-        concurrent_effects: CONCURRENT_EFFECTS,
+        limits: Limits::default(),
+        retention: Retention::default(),
         salt: rand::random(),
     });
     Ok(node.await?)
@@ -99,15 +99,14 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
         let kept = node.define(plan, &text, links.as_bytes()).await;
         kept.map_err(anyhow::Error::from)?;
     }
-    let (sender, ended) = tokio::sync::oneshot::channel();
     let request = StartRequest {
         plan: ready.plan,
         input: input.unwrap_or_else(|| Object::default().into()),
         key: None,
         labels: Vec::new(),
     };
-    let started = node.start(request, Some(sender)).await;
-    let run = started.map_err(anyhow::Error::from)?;
+    let started = node.start_and_hear(request).await;
+    let (run, hearing) = started.map_err(anyhow::Error::from)?;
     if args.trace || args.output == Output::Text && std::io::stderr().is_terminal() {
         out::note(format_args!(
             "run {run}, kept in {}",
@@ -123,7 +122,7 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
         });
     }
     let ending = tokio::select! {
-        ending = ended => ending.ok(),
+        ending = hearing.ending() => ending,
         () = interrupted => None,
         () = limit(args.timeout) => None,
         why = node.failed() => {
@@ -131,6 +130,7 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
             return Ok(Exit::Internal);
         }
     };
+    node.drain(ferrovia_server::GRACE).await;
     settled(&*journal).await;
     finish(args, &node, run, ending, &document).map_err(Failure::Usage)
 }

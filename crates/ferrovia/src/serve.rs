@@ -128,6 +128,7 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     let exit = tokio::select! {
         served = ferrovia_server::serve(listener, node, config, stop) => {
             served?;
+            failed.drain(ferrovia_server::GRACE).await;
             settled(&*journal as &Sqlite).await;
             exit
         }

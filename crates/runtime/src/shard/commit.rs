@@ -1,5 +1,6 @@
 //! What happens around a batch: what goes into it, what leaves once it is durable, and what is done when it is refused.
 
+use ferrovia_dsl::plan::Delivery as Promise;
 use ferrovia_engine::{Command, Input, Obligation};
 use ferrovia_store::{RunId, StoreError, Write};
 
@@ -41,6 +42,11 @@ impl Shard {
             writes: Vec::with_capacity(many),
             after: Vec::with_capacity(many),
         };
+        if !self.parks.is_empty() {
+            // A batch of their own: what follows a record stands at the same place as its write.
+            batch.writes.extend(self.parks.drain(..).map(Write::Park));
+            return batch;
+        }
         for run in self.dirty.drain(..many) {
             let Some(hot) = self.hot.get_mut(&run).filter(|hot| hot.dirty) else {
                 continue;
@@ -106,6 +112,11 @@ impl Shard {
             match command {
                 Command::Start(id, Obligation::Effect(effect)) => {
                     // It may have been retracted by a later record that is not durable yet: then it never leaves.
+                    if self.draining && effect.request.delivery == Promise::AtLeastOnce {
+                        // The next process finds it owed. One that may be sent once only has to leave now that its
+                        // intent is durable: nobody could tell later that it has not.
+                        continue;
+                    }
                     if hot.history.run.obligations().get(&id).is_some() {
                         hot.executing.insert(id.clone());
                         out.push(Action::Execute {
@@ -116,6 +127,7 @@ impl Shard {
                         });
                     }
                 }
+                Command::Start(_, Obligation::Proceed) if self.draining => {}
                 Command::Start(_, Obligation::Proceed) => {
                     let _ = hot.take(Input::Proceed, cx);
                     self.touch(run);

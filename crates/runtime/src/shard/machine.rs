@@ -8,11 +8,11 @@ use ferrovia_engine::{Input, ObligationId, Outcome, Refusal, RuntimeInfo};
 use ferrovia_expr::Value;
 use ferrovia_store::format::v1::{decode_event, decode_input, decode_outcome};
 use ferrovia_store::{
-    Delivery, DeliveryKind, Epoch, NewRun, RunId, ShardId, StoreError, StoredRun, Update,
+    Delivery, DeliveryKind, Epoch, NewRun, Park, RunId, ShardId, StoreError, StoredRun, Update,
 };
 
 use super::commit::Batch;
-use super::hot::Hot;
+use super::hot::{Hot, line};
 use super::replay::{History, ReplayError};
 use super::{Action, Answered, Control, Declined, Event, Found, STAY_MS, Surroundings, Token};
 
@@ -32,8 +32,12 @@ pub struct Shard {
     pub(super) writing: Option<Batch>,
     /// Batches that have to be written before anything new: parts of one that was refused as a whole.
     pub(super) again: VecDeque<Batch>,
+    /// Rows of runs that cannot be followed, to be written.
+    pub(super) parks: Vec<Park>,
     pub(super) full: bool,
     pub(super) lost: bool,
+    /// Nothing new begins: the process is about to end.
+    pub(super) draining: bool,
 }
 
 impl Shard {
@@ -49,8 +53,10 @@ impl Shard {
             answers: HashMap::new(),
             writing: None,
             again: VecDeque::new(),
+            parks: Vec::new(),
             full: false,
             lost: false,
+            draining: false,
         }
     }
 
@@ -73,8 +79,14 @@ impl Shard {
         self.writing.is_none()
             && self.again.is_empty()
             && self.dirty.is_empty()
+            && self.parks.is_empty()
             && self.loading.is_empty()
             && self.hot.values().all(|hot| hot.executing.is_empty())
+    }
+
+    /// It is to begin nothing else, and what was under way is over.
+    pub fn is_drained(&self) -> bool {
+        self.draining && self.is_quiet()
     }
 
     /// Takes an event in. Records are written when [`Shard::flush`] is called, after all events at hand.
@@ -105,6 +117,7 @@ impl Shard {
             Event::Tick => self.tick(cx, out),
             Event::Committed => self.committed(cx, out),
             Event::Refused(error) => self.refused(error, out),
+            Event::Drain => self.draining = true,
         }
     }
 
@@ -124,6 +137,12 @@ impl Shard {
         out: &mut Vec<Action>,
     ) {
         let run = new.id;
+        if self.draining {
+            return out.push(Action::Answer {
+                token,
+                answer: Err(Declined::Stopping),
+            });
+        }
         if self.full {
             let declined = Declined::Store(StoreError::Full("it was full a moment ago".into()));
             return out.push(Action::Answer {
@@ -189,6 +208,14 @@ impl Shard {
             Ok(None) => Declined::Unknown,
             Err(why) => Declined::Parked(why),
         };
+        if let Declined::Parked(why) = &declined {
+            self.parks.push(Park {
+                fence: (self.id, self.epoch),
+                run,
+                at_ms: cx.now_ms,
+                reason: line(why),
+            });
+        }
         for event in waiting {
             if let Event::Control { token, .. } = event {
                 out.push(Action::Answer {
@@ -242,6 +269,7 @@ impl Shard {
             snapshot_bytes,
         );
         let commands = hot.recovered();
+        hot.correct_row(cx.now_ms);
         self.hot.insert(run, hot);
         self.release(run, commands, cx, out);
         for delivery in deliveries {
@@ -360,6 +388,9 @@ impl Shard {
 
     fn tick(&mut self, cx: &mut Surroundings<'_>, out: &mut Vec<Action>) {
         self.full = false;
+        if self.draining {
+            return;
+        }
         while let Some((due_ms, run)) = self.wheel.first().copied() {
             if due_ms > cx.now_ms {
                 break;

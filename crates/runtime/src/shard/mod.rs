@@ -75,6 +75,8 @@ pub enum Declined {
     Started(RunId),
     #[error("the run is parked: {0}")]
     Parked(Arc<str>),
+    #[error("this process is about to end")]
+    Stopping,
     #[error(transparent)]
     Store(StoreError),
 }
@@ -120,6 +122,8 @@ pub enum Event {
     Recover(RunId),
     /// Time has passed.
     Tick,
+    /// The process is about to end: what is under way is finished and recorded, and nothing else begins.
+    Drain,
     Committed,
     Refused(StoreError),
 }

@@ -22,7 +22,7 @@ use super::schema;
 use crate::check;
 use crate::ids::{Epoch, ShardId};
 use crate::journal::{StoreError, Ticket};
-use crate::row::Write;
+use crate::row::{Purge, Write};
 
 /// Pages in the write-ahead log after which it is copied into the database: 16 MiB.
 const CHECKPOINT_PAGES: i32 = 4_096;
@@ -91,12 +91,8 @@ impl Writer {
                     // Whoever asked may have gone.
                     let _ = answer.send(epoch);
                 }
-                Job::Purge {
-                    ended_before_ms,
-                    limit,
-                    answer,
-                } => {
-                    let purged = self.guarded(|writer| writer.purge(ended_before_ms, limit));
+                Job::Purge { purge, answer } => {
+                    let purged = self.guarded(|writer| writer.purge(purge));
                     let _ = answer.send(purged);
                 }
                 Job::Idle => {
@@ -238,10 +234,10 @@ impl Writer {
         Ok(epoch)
     }
 
-    fn purge(&mut self, ended_before_ms: i64, limit: usize) -> Result<u64, StoreError> {
+    fn purge(&mut self, purge: Purge) -> Result<u64, StoreError> {
         self.execute("BEGIN IMMEDIATE")?;
         let position = self.memory.position;
-        let purged = purge::purge(&self.connection, ended_before_ms, limit, position);
+        let purged = purge::purge(&self.connection, purge, position);
         let purged = purged.and_then(|purged| {
             self.execute("COMMIT")?;
             Ok(purged)
