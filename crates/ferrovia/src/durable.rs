@@ -10,13 +10,13 @@ use ferrovia_engine::{Ending, Obligation, ObligationId, TraceEvent};
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::shard::History;
 use ferrovia_runtime::{
-    Ended, Executors, Limits, Node, NodeConfig, Observed, Observer, Report, Retention, Silent,
-    StartRequest,
+    Ended, Executors, Node, NodeConfig, Observed, Observer, Report, Silent, StartRequest,
 };
 use ferrovia_server::view::{self, Runs};
 use ferrovia_store::{Journal, RunId};
 
 use crate::args::{Output, RunArgs};
+use crate::config::Config;
 use crate::data::{Data, settled};
 use crate::definitions;
 use crate::document::{Document, show};
@@ -33,6 +33,7 @@ const RECORDS_AT_A_TIME: usize = 256;
 
 /// Opens what drives the runs of a journal.
 pub(crate) async fn open(
+    config: &Config,
     journal: Arc<dyn Journal>,
     executors: Executors,
     secrets: Object,
@@ -43,8 +44,8 @@ pub(crate) async fn open(
         compiler: Arc::new(Recompile),
         runtime: runtime(),
         secrets: secrets.into(),
-        limits: Limits::default(),
-        retention: Retention::default(),
+        limits: config.limits.limits(),
+        retention: config.retention.retention(),
         salt: rand::random(),
     });
     Ok(node.await?)
@@ -83,8 +84,11 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
     let (_, mut defined) = definitions::collect(&ready.plan, &document.directory, &reach).await?;
     show(&ready.warnings, &document.name, &document.text);
     let interrupted = interrupted().map_err(anyhow::Error::from)?;
-    let journal = Data(&args.data.data).open()?;
+    let loaded = args.data.settings(Vec::new())?;
+    let data = Data(loaded.config.data.directory.clone());
+    let journal = data.open()?;
     let node = open(
+        &loaded.config,
         journal.clone(),
         reach.connectors.executors.into_iter().collect(),
         secrets.unwrap_or_default(),
@@ -108,10 +112,7 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
     let started = node.start_and_hear(request).await;
     let (run, hearing) = started.map_err(anyhow::Error::from)?;
     if args.trace || args.output == Output::Text && std::io::stderr().is_terminal() {
-        out::note(format_args!(
-            "run {run}, kept in {}",
-            args.data.data.display()
-        ));
+        out::note(format_args!("run {run}, kept in {}", data.0.display()));
     }
     for (after, event) in events.unwrap_or_default() {
         let node = node.clone();
@@ -132,7 +133,7 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
     };
     node.drain(ferrovia_server::GRACE).await;
     settled(&*journal).await;
-    finish(args, &node, run, ending, &document).map_err(Failure::Usage)
+    finish(args, &data, &node, run, ending, &document).map_err(Failure::Usage)
 }
 
 async fn limit(timeout: Option<Duration>) {
@@ -144,6 +145,7 @@ async fn limit(timeout: Option<Duration>) {
 
 fn finish(
     args: &RunArgs,
+    data: &Data,
     node: &Node,
     run: RunId,
     ending: Option<Ending>,
@@ -175,7 +177,7 @@ fn finish(
     if goes_on {
         out::note(format_args!(
             "run {run} goes on in the next `ferrovia serve --data {}`",
-            args.data.data.display()
+            data.0.display()
         ));
     }
     Ok(match args.output {

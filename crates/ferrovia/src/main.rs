@@ -4,6 +4,7 @@ mod args;
 mod backup;
 mod check;
 mod commands;
+mod config;
 mod data;
 mod definitions;
 mod document;
@@ -63,6 +64,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Replay(args) => replay::replay(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
+        Command::Config(args) => config::config(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Schema => out::result(
             &ferrovia_dsl::shape::json_schema().to_json_pretty(),
