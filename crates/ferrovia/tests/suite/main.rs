@@ -4,6 +4,7 @@
 mod commands;
 mod durable;
 mod events;
+mod http;
 mod input;
 mod order;
 mod outcome;
