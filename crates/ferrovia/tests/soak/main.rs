@@ -135,13 +135,10 @@ impl Soak {
             self.kill_again_and_again();
             let server = self.serve(0);
             self.stage.close();
-            eprintln!("T close {:?}", self.since.elapsed());
             for client in clients {
                 client.join().expect("a client does not panic");
             }
-            eprintln!("T joined {:?}", self.since.elapsed());
             self.heal();
-            eprintln!("T healed {:?}", self.since.elapsed());
             self.over.store(true, Ordering::Relaxed);
             server
         });
@@ -151,7 +148,6 @@ impl Soak {
             self.ledger.entries().clone(),
         );
         server.kill();
-            eprintln!("T gathered {:?}", self.since.elapsed());
         let mut violations = evidence.violations();
         violations.extend(self.replay(&evidence));
         self.tell(self.kills);
