@@ -36,9 +36,10 @@ pub(crate) const PARENT: &str = "parent";
 pub(crate) const CHILD: &str = "child";
 pub(crate) const FLAKY: &str = "flaky";
 
-/// What the load starts by itself. The first three are also cancelled and suspended.
-pub(crate) const STARTED: [&str; 8] = [
-    "waits", "loop", PARENT, "sequence", "forked", FLAKY, CHARGE, TELLER,
+/// What the load starts by itself. The first three are also cancelled and suspended. One comes twice: it is at risk only
+/// while it is being sent.
+pub(crate) const STARTED: [&str; 9] = [
+    "waits", "loop", PARENT, "sequence", "forked", FLAKY, CHARGE, CHARGE, TELLER,
 ];
 pub(crate) const CONTROLLED: usize = 3;
 

@@ -21,6 +21,7 @@ mod stage;
 mod support;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -116,9 +117,20 @@ fn nothing_is_lost_or_doubled_however_often_the_server_is_killed() {
     soak.project.discard();
 }
 
+/// Sends the other threads home when it is dropped, also by a panic.
+struct Over<'s>(&'s Soak);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.over.store(true, Ordering::Relaxed);
+        self.0.stage.close();
+    }
+}
+
 impl Soak {
     fn run(&self) -> Vec<String> {
         let server = std::thread::scope(|scope| {
+            let over = Over(self);
             let clients: Vec<_> = (0..CLIENTS)
                 .map(|name| {
                     let client = Client {
@@ -132,14 +144,14 @@ impl Soak {
                 })
                 .collect();
             scope.spawn(|| self.attend());
-            self.kill_again_and_again();
+            self.kill_again_and_again(|| clients.iter().any(ScopedJoinHandle::is_finished));
             let server = self.serve(0);
             self.stage.close();
             for client in clients {
                 client.join().expect("a client does not panic");
             }
             self.heal();
-            self.over.store(true, Ordering::Relaxed);
+            drop(over);
             server
         });
         let evidence = Evidence::gather(
@@ -162,9 +174,14 @@ impl Soak {
         server
     }
 
-    fn kill_again_and_again(&self) {
+    /// Stops early when something is wrong already.
+    fn kill_again_and_again(&self, failed: impl Fn() -> bool) {
         let mut random = StdRng::seed_from_u64(self.seed);
         for kill in 1..=self.kills {
+            if failed() || !self.book.pages().wrong.is_empty() {
+                eprintln!("soak: something went wrong before kill {kill}");
+                return;
+            }
             if random.random_ratio(1, STILLBORN) {
                 let server = Server::spawn(&self.project);
                 std::thread::sleep(Duration::from_millis(random.random_range(STILLBORN_MS)));

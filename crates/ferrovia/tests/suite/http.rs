@@ -6,9 +6,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Longer than any answer takes that still comes.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(400);
-
 /// Status and body of an answer. An answer that was cut off is an error.
 pub(crate) fn ask(
     address: &str,
@@ -16,9 +13,10 @@ pub(crate) fn ask(
     path: &str,
     headers: &[(&str, &str)],
     body: &str,
+    time_limit: Duration,
 ) -> io::Result<(u16, Value)> {
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(ANSWER_TIME_MAX))?;
+    stream.set_read_timeout(Some(time_limit))?;
     let headers: String = headers
         .iter()
         .map(|(name, value)| format!("{name}: {value}\r\n"))

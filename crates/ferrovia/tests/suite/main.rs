@@ -4,6 +4,7 @@
 mod commands;
 mod durable;
 mod events;
+#[allow(dead_code, reason = "the soak uses the rest of it")]
 mod http;
 mod input;
 mod order;
@@ -11,4 +12,5 @@ mod outcome;
 mod refusal;
 mod secrets;
 mod signals;
+#[allow(dead_code, reason = "the soak uses the rest of it")]
 mod support;

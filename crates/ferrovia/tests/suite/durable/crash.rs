@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::service::{Service, answer};
 use super::{Server, kept};
-use crate::http::ask;
 use crate::support::{Project, definition};
 
 /// Pays, waits for an event and a moment, ships.
@@ -83,7 +82,7 @@ fn a_start_with_a_key_is_the_same_run_after_a_kill() {
     let order = |server: &Server| {
         let body = "{\"workflow\": \"test/wait\"}";
         let key = [("idempotency-key", "k")];
-        ask(&server.address, "POST", "/api/v1/runs", &key, body).expect("the server answers")
+        server.ask_with("POST", "/api/v1/runs", &key, body)
     };
     let server = Server::start(&project);
     let (status, first) = order(&server);

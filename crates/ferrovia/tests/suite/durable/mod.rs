@@ -8,11 +8,15 @@ mod shown;
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::http::ask;
 use crate::support::Project;
+
+/// Longer than any answer takes that still comes.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(400);
 
 /// A running `ferrovia serve`. It is killed when the test is over.
 struct Server {
@@ -70,7 +74,18 @@ impl Server {
 
     /// Status and body of an answer.
     fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
-        ask(&self.address, method, path, &[], body).expect("the server answers")
+        self.ask_with(method, path, &[], body)
+    }
+
+    fn ask_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (u16, Value) {
+        ask(&self.address, method, path, headers, body, ANSWER_TIME_MAX)
+            .expect("the server answers")
     }
 
     fn get(&self, path: &str) -> Value {
