@@ -20,7 +20,7 @@ SPECIFICATION ?= $(wildcard ../shared/spec)
 export FERROVIA_SPECIFICATION := $(if $(SPECIFICATION),$(abspath $(SPECIFICATION)))
 
 # Programs that tests start.
-TEST_PROGRAMS := python3 strace
+TEST_PROGRAMS := python3 strace curl
 
 APT := $(if $(filter 0,$(shell id -u)),,sudo) apt-get
 
