@@ -159,7 +159,7 @@ impl Soak {
             self.book.pages().clone(),
             self.ledger.entries().clone(),
         );
-        server.kill();
+        server.stop();
         let mut violations = evidence.violations();
         violations.extend(self.replay(&evidence));
         self.tell(self.kills);

@@ -65,6 +65,16 @@ impl Server {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
     }
+
+    /// As service managers end it.
+    pub(crate) fn stop(mut self) {
+        let told = std::process::Command::new("sh")
+            .args(["-c", &format!("kill -TERM {}", self.child.id())])
+            .status();
+        assert!(told.expect("there is a shell").success());
+        let ended = self.child.wait().expect("it ends");
+        assert_eq!(ended.code(), Some(0), "see {ERRORS}");
+    }
 }
 
 impl Drop for Server {
