@@ -35,7 +35,7 @@ run: build ## Build, and run the example project: orders, prices, stock, payment
 
 test: test-build test-rust test-example test-docs ## Run all tests, the example, and what the documents show
 
-soak: test-build ## Kill a server 10,000 times under load and check what came of it (FERROVIA_SOAK_KILLS, FERROVIA_SOAK_SEED)
+soak: ## Kill a server 10,000 times under load and check what came of it (FERROVIA_SOAK_KILLS, FERROVIA_SOAK_SEED)
 	@FERROVIA_SOAK_KILLS="$${FERROVIA_SOAK_KILLS:-10000}" FERROVIA_SOAK_SEED="$${FERROVIA_SOAK_SEED:-$$RANDOM}" \
 	    FERROVIA_SOAK_REPLAYS="$${FERROVIA_SOAK_REPLAYS:-10000}" \
 	    cargo test -p ferrovia --all-features --test soak -- --nocapture
