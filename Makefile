@@ -20,11 +20,11 @@ SPECIFICATION ?= $(wildcard ../shared/spec)
 export FERROVIA_SPECIFICATION := $(if $(SPECIFICATION),$(abspath $(SPECIFICATION)))
 
 # Programs that tests start.
-TEST_PROGRAMS := python3 strace
+TEST_PROGRAMS := python3 strace curl
 
 APT := $(if $(filter 0,$(shell id -u)),,sudo) apt-get
 
-.PHONY: help run build test test-build test-rust test-example test-docs test-programs bench check fmt fmt-check lint purity \
+.PHONY: help run build test test-build test-rust test-example test-docs test-programs soak bench check fmt fmt-check lint purity \
         docs-check deny conformance
 
 help: ## Show this list
@@ -34,6 +34,11 @@ run: build ## Build, and run the example project: orders, prices, stock, payment
 	@$(BUILT) $(EXAMPLE)/run
 
 test: test-build test-rust test-example test-docs ## Run all tests, the example, and what the documents show
+
+soak: ## Kill a server 10,000 times under load and check what came of it (FERROVIA_SOAK_KILLS, FERROVIA_SOAK_SEED)
+	@FERROVIA_SOAK_KILLS="$${FERROVIA_SOAK_KILLS:-10000}" FERROVIA_SOAK_SEED="$${FERROVIA_SOAK_SEED:-$$RANDOM}" \
+	    FERROVIA_SOAK_REPLAYS="$${FERROVIA_SOAK_REPLAYS:-10000}" \
+	    cargo test -p ferrovia --all-features --test soak -- --nocapture
 
 bench: ## Run all benchmarks
 	cargo bench --workspace --benches

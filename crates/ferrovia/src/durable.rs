@@ -5,15 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferrovia_dsl::plan::CallKind;
-use ferrovia_engine::{Ending, Obligation, ObligationId, TraceEvent};
+use ferrovia_engine::Ending;
 use ferrovia_expr::{Object, Value};
-use ferrovia_runtime::shard::History;
 use ferrovia_runtime::{
-    Ended, Executors, Node, NodeConfig, Observed, Observer, Report, Silent, StartRequest,
+    Ended, Executors, Node, NodeConfig, Observer, Report, Silent, StartRequest,
 };
-use ferrovia_server::view::{self, Runs};
-use ferrovia_store::{Journal, RunId};
+use ferrovia_store::Journal;
 
 use crate::args::{Output, RunArgs};
 use crate::config::Config;
@@ -21,15 +18,17 @@ use crate::data::{Data, settled};
 use crate::definitions;
 use crate::document::{Document, show};
 use crate::exit::Exit;
+use crate::follow::Follower;
 use crate::links::Reach;
 use crate::out;
-use crate::result::{self, Origins};
+use crate::progress::Progress;
+use crate::result::{self, Origin, Origins};
 use crate::run::{Failure, interrupted, read_events, read_input, read_secrets};
 use crate::stored::{Defined, Recompile, runtime};
 use crate::trace::Trace;
 
-/// Records read at a time.
-const RECORDS_AT_A_TIME: usize = 256;
+/// How often what has happened is shown.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Opens what drives the runs of a journal.
 pub(crate) async fn open(
@@ -103,6 +102,7 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
         let kept = node.define(plan, &text, links.as_bytes()).await;
         kept.map_err(anyhow::Error::from)?;
     }
+    let plan = ready.plan.clone();
     let request = StartRequest {
         plan: ready.plan,
         input: input.unwrap_or_else(|| Object::default().into()),
@@ -111,7 +111,7 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
     };
     let started = node.start_and_hear(request).await;
     let (run, hearing) = started.map_err(anyhow::Error::from)?;
-    if args.trace || args.output == Output::Text && std::io::stderr().is_terminal() {
+    if shows(args) {
         out::note(format_args!("run {run}, kept in {}", data.0.display()));
     }
     for (after, event) in events.unwrap_or_default() {
@@ -122,18 +122,57 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
             let _ = node.receive(event).await;
         });
     }
-    let ending = tokio::select! {
-        ending = hearing.ending() => ending,
-        () = interrupted => None,
-        () = limit(args.timeout) => None,
-        why = node.failed() => {
-            out::note(format_args!("error: {why}"));
-            return Ok(Exit::Internal);
+    let mut observer = observer(args);
+    let mut origins = Origins {
+        observer: &mut *observer,
+        last: None,
+    };
+    let mut follower = Follower::new(run, plan, &node);
+    let (limit, failed) = (limit(args.timeout), node.failed());
+    let ended = hearing.ending();
+    tokio::pin!(ended, interrupted, limit, failed);
+    let mut look = tokio::time::interval(LOOK);
+    let ending = loop {
+        tokio::select! {
+            ending = &mut ended => break ending,
+            () = &mut interrupted => break None,
+            () = &mut limit => break None,
+            why = &mut failed => {
+                out::note(format_args!("error: {why}"));
+                return Ok(Exit::Internal);
+            }
+            _ = look.tick(), if shows(args) => follower.catch_up(&node, &mut origins)?,
         }
     };
     node.drain(ferrovia_server::GRACE).await;
     settled(&*journal).await;
-    finish(args, &data, &node, run, ending, &document).map_err(Failure::Usage)
+    follower.catch_up(&node, &mut origins)?;
+    let origin = origins.last;
+    // Leaves the terminal to the result.
+    drop(observer);
+    Ok(finish(
+        args,
+        &data,
+        follower,
+        ending,
+        &document,
+        origin.as_ref(),
+    ))
+}
+
+/// Whether somebody sees how the run goes.
+fn shows(args: &RunArgs) -> bool {
+    args.trace || args.output == Output::Text && std::io::stderr().is_terminal()
+}
+
+fn observer(args: &RunArgs) -> Box<dyn Observer> {
+    if args.trace {
+        Box::new(Trace::default())
+    } else if shows(args) {
+        Box::new(Progress::start())
+    } else {
+        Box::new(Silent)
+    }
 }
 
 async fn limit(timeout: Option<Duration>) {
@@ -146,22 +185,11 @@ async fn limit(timeout: Option<Duration>) {
 fn finish(
     args: &RunArgs,
     data: &Data,
-    node: &Node,
-    run: RunId,
+    follower: Follower,
     ending: Option<Ending>,
     document: &Document,
-) -> anyhow::Result<Exit> {
-    let mut observer: Box<dyn Observer> = if args.trace {
-        Box::new(Trace::default())
-    } else {
-        Box::new(Silent)
-    };
-    let mut origins = Origins {
-        observer: &mut *observer,
-        last: None,
-    };
-    let (events, tasks) = read_back(node, run, &mut origins)?;
-    let origin = origins.last;
+    origin: Option<&Origin>,
+) -> Exit {
     let goes_on = ending.is_none();
     let ended = match ending {
         Some(Ending::Completed(output)) => Ended::Completed(output),
@@ -169,67 +197,22 @@ fn finish(
         Some(Ending::Cancelled { .. }) => Ended::Cancelled,
         None => Ended::Waiting,
     };
-    let report = Report {
-        ended,
-        events,
-        tasks,
-    };
     if goes_on {
         out::note(format_args!(
-            "run {run} goes on in the next `ferrovia serve --data {}`",
+            "run {} goes on in the next `ferrovia serve --data {}`",
+            follower.run,
             data.0.display()
         ));
     }
-    Ok(match args.output {
+    let emitted = follower.emitted.into_iter();
+    let report = Report {
+        ended,
+        events: emitted.map(|(_, event)| event).collect(),
+        tasks: follower.tasks,
+    };
+    match args.output {
         Output::Json => result::print_json(&report),
         Output::Text if goes_on => Exit::Waiting,
-        Output::Text => result::print_text(&report, document, origin.as_ref()),
-    })
-}
-
-/// The events that a run published and the tasks that it started, as its journal has them.
-fn read_back(
-    node: &Node,
-    run: RunId,
-    observer: &mut dyn Observer,
-) -> anyhow::Result<(Vec<Value>, Vec<Arc<str>>)> {
-    let known = view::look(node, run)?.ok_or_else(|| anyhow::anyhow!("the run is gone"))?;
-    let plan = Runs::plan(node, known.run.plan).map_err(|why| anyhow::anyhow!("{why}"))?;
-    let mut history = History::new(run, Node::runtime(node).clone());
-    let (mut emitted, mut tasks) = (Vec::<(ObligationId, Value)>::new(), Vec::new());
-    loop {
-        let records = node
-            .journal()
-            .records(run, history.seq + 1, RECORDS_AT_A_TIME)?;
-        for (seq, record) in &records {
-            history.take(&plan, *seq, record, |entries| {
-                let observed = Observed {
-                    number: 0,
-                    depth: 0,
-                    plan: &plan,
-                };
-                observer.observe(observed, entries);
-                for entry in entries {
-                    if let (TraceEvent::TaskStarted { .. }, Some(task)) = (&entry.event, entry.task)
-                    {
-                        tasks.push(plan[task].name.clone());
-                    }
-                }
-            })?;
-            // An effect leaves only after its record: each is open at the end of one.
-            for (id, obligation) in history.run.obligations().iter() {
-                let Obligation::Effect(effect) = obligation else {
-                    continue;
-                };
-                let request = &effect.request;
-                if request.kind == CallKind::Emit && emitted.iter().all(|(known, _)| known != id) {
-                    emitted.push((id.clone(), request.arguments.value.clone()));
-                }
-            }
-        }
-        if records.len() < RECORDS_AT_A_TIME {
-            let events = emitted.into_iter().map(|(_, event)| event).collect();
-            return Ok((events, tasks));
-        }
+        Output::Text => result::print_text(&report, document, origin),
     }
 }

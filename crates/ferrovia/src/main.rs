@@ -11,6 +11,7 @@ mod document;
 mod durable;
 mod exit;
 mod explain;
+mod follow;
 mod links;
 mod out;
 mod progress;

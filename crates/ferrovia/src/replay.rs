@@ -150,9 +150,12 @@ impl Proof {
                     None => "identical".to_owned(),
                     Some((_, why)) => format!("NOT identical: {}", out::harmless(&why)),
                 };
+                let records = match self.history.seq {
+                    1 => "1 record".to_owned(),
+                    many => format!("{many} records"),
+                };
                 lines.push(format!(
-                    "{} records, digest {digest}, {}: {verdict}",
-                    self.history.seq,
+                    "{records}, digest {digest}, {}: {verdict}",
                     self.history.run.status().as_str(),
                 ));
                 lines.join("\n")

@@ -4,10 +4,13 @@
 mod commands;
 mod durable;
 mod events;
+#[allow(dead_code, reason = "the soak uses the rest of it")]
+mod http;
 mod input;
 mod order;
 mod outcome;
 mod refusal;
 mod secrets;
 mod signals;
+#[allow(dead_code, reason = "the soak uses the rest of it")]
 mod support;

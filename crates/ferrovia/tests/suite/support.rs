@@ -31,6 +31,16 @@ impl Project {
         Project::new(&[("flow.yaml", &definition("flow", body))])
     }
 
+    /// From now on it stays when the test is over.
+    pub(crate) fn keep(&mut self) {
+        self.0.disable_cleanup(true);
+    }
+
+    /// It may go when the test is over.
+    pub(crate) fn discard(&mut self) {
+        self.0.disable_cleanup(false);
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }

@@ -296,11 +296,13 @@ impl Hot {
         self.timers().map(|(due_ms, _)| due_ms).min()
     }
 
+    /// Those of a suspended run fire when it goes on: until then they would be held, and stay due.
     fn timers(&self) -> impl Iterator<Item = (i64, &ObligationId)> {
-        self.history
-            .run
-            .obligations()
-            .iter()
+        let run = &self.history.run;
+        let goes_on = run.status() != ferrovia_engine::Status::Suspended;
+        let owed = goes_on.then(|| run.obligations().iter());
+        owed.into_iter()
+            .flatten()
             .filter_map(|(id, obligation)| match obligation {
                 Obligation::Timer(timer) => Some((timer.due_ms, id)),
                 _ => None,

@@ -163,6 +163,7 @@ impl Shard {
         self.answers.entry(run).or_default().push((token, Ok(run)));
         self.hot.insert(run, hot);
         self.touch(run);
+        self.time(run);
     }
 
     /// The run, if it is in memory; else the event waits until it was read.

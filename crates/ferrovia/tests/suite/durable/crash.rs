@@ -80,25 +80,20 @@ fn a_start_with_a_key_is_the_same_run_after_a_kill() {
         &definition("wait", "do:\n  - wait: { wait: PT1H }"),
     )]);
     let order = |server: &Server| {
-        let address = &server.address;
-        let request = format!(
-            "POST /api/v1/runs HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nidempotency-key: k\r\n\
-             content-length: 25\r\n\r\n{{\"workflow\": \"test/wait\"}}"
-        );
-        let mut stream = std::net::TcpStream::connect(address).expect("the server listens");
-        std::io::Write::write_all(&mut stream, request.as_bytes()).expect("the server reads");
-        std::io::read_to_string(stream).expect("the server answers")
+        let body = "{\"workflow\": \"test/wait\"}";
+        let key = [("idempotency-key", "k")];
+        server.ask_with("POST", "/api/v1/runs", &key, body)
     };
     let server = Server::start(&project);
-    let first = order(&server);
-    assert!(first.starts_with("HTTP/1.1 201"), "{first}");
+    let (status, first) = order(&server);
+    assert_eq!(status, 201, "{first}");
     server.kill();
     let server = Server::start(&project);
-    let second = order(&server);
-    assert!(second.starts_with("HTTP/1.1 200"), "{second}");
+    let (status, second) = order(&server);
+    assert_eq!(status, 200, "{second}");
     let id = kept(&project);
     assert_eq!(id.len(), 1);
-    assert!(second.contains(&id[0]), "{second}");
+    assert_eq!(second["id"], *id[0]);
     let cancelled = server.ask("POST", &format!("/api/v1/runs/{}/cancel", id[0]), "");
     assert_eq!(cancelled.1["status"], "cancelled");
 }

@@ -1,5 +1,7 @@
 //! `run --durable`, `replay`, `backup`, `restore`: what is in the data directory, and that it suffices.
 
+use std::io::{BufRead, BufReader};
+
 use serde_json::{Value, json};
 
 use super::{Server, kept};
@@ -82,6 +84,25 @@ fn a_durable_run_that_is_left_goes_on_in_a_server() {
     let server = Server::start(&project);
     server.send("1", "test.heard");
     assert_eq!(server.ended(&run)["status"], "completed");
+}
+
+#[test]
+fn a_durable_run_is_shown_while_it_goes() {
+    let project = Project::flow(
+        "do:
+  - first: { set: { n: 1 } }
+  - hear: { listen: { to: { one: { with: { type: test.heard } } } } }",
+    );
+    let mut child = project
+        .command(&["run", "flow.yaml", "--durable", "--trace"])
+        .spawn()
+        .expect("the program starts");
+    let shown = BufReader::new(child.stderr.take().expect("it is a pipe")).lines();
+    let mut shown = shown.map(|line| line.expect("it is text"));
+    // It does not end by itself: what is not shown now is never shown.
+    assert!(shown.any(|line| line.contains("/do/1/hear started")));
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
 }
 
 #[test]

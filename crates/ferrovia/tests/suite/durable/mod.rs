@@ -7,13 +7,17 @@ mod service;
 mod shown;
 mod upgrade;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::http::ask;
 use crate::support::Project;
+
+/// Longer than any answer takes that still comes.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(400);
 
 /// A running `ferrovia serve`. It is killed when the test is over.
 struct Server {
@@ -71,7 +75,18 @@ impl Server {
 
     /// Status and body of an answer.
     fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
-        ask(&self.address, method, path, body)
+        self.ask_with(method, path, &[], body)
+    }
+
+    fn ask_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (u16, Value) {
+        ask(&self.address, method, path, headers, body, ANSWER_TIME_MAX)
+            .expect("the server answers")
     }
 
     fn get(&self, path: &str) -> Value {
@@ -105,28 +120,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn ask(address: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
-    let mut stream = TcpStream::connect(address).expect("the server listens");
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .expect("the server reads");
-    let mut answer = String::new();
-    stream
-        .read_to_string(&mut answer)
-        .expect("the server answers with text");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok());
-    let body = serde_json::from_str(body).unwrap_or_else(|_| body.into());
-    (status.expect("an answer has a status"), body)
 }
 
 /// Ids of the runs that a data directory keeps, newest first.

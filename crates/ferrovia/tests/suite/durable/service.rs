@@ -1,9 +1,11 @@
 //! A service that remembers every request, and answers when the test lets it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
+
+use crate::http::receive;
 
 /// A request: its path and its idempotency key.
 pub(super) type Seen = (String, String);
@@ -23,9 +25,10 @@ impl Service {
         let noted = seen.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let Some(request) = read(&stream) else {
+                let Some(received) = receive(&mut BufReader::new(&stream)) else {
                     continue;
                 };
+                let request = (received.path, received.key);
                 noted
                     .lock()
                     .expect("no holder panics")
@@ -67,26 +70,4 @@ pub(super) fn answer(mut stream: &TcpStream) {
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-}
-
-fn read(stream: &TcpStream) -> Option<Seen> {
-    let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let path = line.split(' ').nth(1)?.to_owned();
-    let (mut key, mut length) = (String::new(), 0);
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header).ok()?;
-        let Some((name, value)) = header.trim_end().split_once(": ") else {
-            break;
-        };
-        match name.to_ascii_lowercase().as_str() {
-            "idempotency-key" => value.clone_into(&mut key),
-            "content-length" => length = value.parse().ok()?,
-            _ => {}
-        }
-    }
-    reader.read_exact(&mut vec![0; length]).ok()?;
-    Some((path, key))
 }

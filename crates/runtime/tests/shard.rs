@@ -1,0 +1,135 @@
+//! A shard with its time: which timers it knows of, and when they fire.
+
+use std::sync::Arc;
+
+use ferrovia_dsl::compile::{Links, Options, compile};
+use ferrovia_dsl::plan::Plan;
+use ferrovia_engine::{Ending, RuntimeInfo};
+use ferrovia_expr::{Object, Value};
+use ferrovia_runtime::Definitions;
+use ferrovia_runtime::shard::{Action, Control, Event, Shard, Surroundings, Token};
+use ferrovia_store::{Epoch, NewRun, RunId, ShardId};
+
+const RUN: RunId = RunId(7);
+const BEGIN_MS: i64 = 1_000;
+const DUE_MS: i64 = 1_030;
+
+struct Bed {
+    shard: Shard,
+    definitions: Definitions,
+    runtime: RuntimeInfo,
+    now_ms: i64,
+}
+
+impl Bed {
+    /// A run that begins with a wait of 30 ms, durably.
+    fn waiting() -> Bed {
+        let mut bed = Bed {
+            shard: Shard::new(ShardId(0), Epoch(1)),
+            definitions: Definitions::default(),
+            runtime: RuntimeInfo {
+                name: "test".into(),
+                version: "0".into(),
+                metadata: Value::Null,
+            },
+            now_ms: BEGIN_MS,
+        };
+        let plan = plan();
+        let identity = plan.identity.clone();
+        let new = NewRun {
+            id: RUN,
+            shard: ShardId(0),
+            plan: plan.hash,
+            namespace: identity.namespace,
+            name: identity.name,
+            version: "1.0.0".into(),
+            parent: None,
+            depth: 0,
+            created_ms: BEGIN_MS,
+            labels: Vec::new(),
+            key: None,
+        };
+        bed.handle(Event::Start {
+            token: Token(1),
+            new: new.into(),
+            plan,
+            input: Object::default().into(),
+        });
+        bed.handle(Event::Committed);
+        bed
+    }
+
+    fn handle(&mut self, event: Event) -> Vec<Action> {
+        let mut cx = Surroundings {
+            now_ms: self.now_ms,
+            definitions: &self.definitions,
+            runtime: &self.runtime,
+            shards: 1,
+            new_id: &mut || unreachable!("nothing starts children"),
+        };
+        let mut actions = Vec::new();
+        self.shard.handle(event, &mut cx, &mut actions);
+        self.shard.flush(&mut cx, &mut actions);
+        actions
+    }
+
+    fn control(&mut self, control: Control) -> Vec<Action> {
+        let (token, run) = (Token(2), RUN);
+        self.handle(Event::Control {
+            token,
+            run,
+            control,
+        })
+    }
+
+    /// The due time of the wait comes, and what is then written becomes durable.
+    fn tick(&mut self) -> Vec<Action> {
+        self.now_ms = DUE_MS;
+        self.handle(Event::Tick);
+        self.handle(Event::Committed)
+    }
+}
+
+fn plan() -> Arc<Plan> {
+    let text = "document: { dsl: '1.0.3', namespace: test, name: nap, version: '1.0.0' }
+do:
+  - nap: { wait: { milliseconds: 30 } }";
+    let root = ferrovia_dsl::source::parse(text).expect("the text is YAML");
+    let compiled = compile(text, &root, &Links::default(), Options::default());
+    Arc::new(compiled.expect("the workflow is sound").plan)
+}
+
+fn ended(actions: &[Action]) -> bool {
+    actions.iter().any(|action| {
+        matches!(
+            action,
+            Action::Ended {
+                run: RUN,
+                ending: Ending::Completed(_)
+            }
+        )
+    })
+}
+
+#[test]
+fn a_wait_at_the_beginning_ends_when_it_is_due() {
+    let mut bed = Bed::waiting();
+    assert_eq!(bed.shard.wake_ms(), Some(DUE_MS));
+    let actions = bed.tick();
+    assert!(ended(&actions), "{actions:?}");
+}
+
+#[test]
+fn a_timer_that_falls_due_while_its_run_is_suspended_fires_once_it_is_resumed() {
+    let mut bed = Bed::waiting();
+    bed.control(Control::Suspend);
+    bed.now_ms = DUE_MS;
+    assert_eq!(bed.handle(Event::Tick).len(), 0);
+    assert_eq!(bed.shard.wake_ms(), None);
+    bed.control(Control::Resume);
+    assert_eq!(bed.shard.wake_ms(), Some(DUE_MS));
+    bed.handle(Event::Committed);
+    let mut actions = bed.tick();
+    actions.extend(bed.handle(Event::Committed));
+    assert!(ended(&actions), "{actions:?}");
+}
