@@ -4,8 +4,10 @@
 
 mod app;
 mod body;
+mod digits;
 mod event;
 mod guard;
+pub mod hook;
 mod problem;
 mod run;
 mod start;
