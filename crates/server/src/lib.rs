@@ -2,6 +2,7 @@
 //!
 //! Owns what the outside sees: paths, JSON, problems, limits. Names no connector, and decides nothing about runs.
 
+pub mod access;
 mod app;
 mod body;
 mod digits;
