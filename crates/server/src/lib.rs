@@ -11,6 +11,7 @@ mod guard;
 pub mod hook;
 mod problem;
 mod run;
+pub mod seal;
 mod start;
 mod state;
 pub mod view;
