@@ -1,5 +1,8 @@
 //! How often somebody may try to sign in: by the name that is tried and by the address that tries, within a window.
 //!
+//! One address has few attempts for a name; many addresses together have more. So one attacker does not lock out whom
+//! they attack, and many do not get to guess forever. Sessions and keys that exist are not touched.
+//!
 //! An attempt counts before the password is looked at, so that many at the same time are not all the first. One that
 //! succeeds is taken back. Memory is bounded; when it is full, what was tried least is forgotten, so that nobody clears
 //! the count of one name by trying many others.
@@ -10,17 +13,20 @@ use std::net::IpAddr;
 
 use ring::digest;
 
-/// Attempts in a window for one name, from anywhere.
-pub const ATTEMPTS_PER_USER_MAX: u32 = 10;
+/// Attempts in a window for one name from one address.
+pub const ATTEMPTS_PER_USER_AND_ADDRESS_MAX: u32 = 10;
+/// Attempts in a window for one name from anywhere.
+pub const ATTEMPTS_PER_USER_MAX: u32 = 100;
 /// Attempts in a window from one address, for any names. More, because many people can be behind one.
 pub const ATTEMPTS_PER_ADDRESS_MAX: u32 = 50;
 /// From the first attempt on.
 pub const ATTEMPTS_WINDOW_MS: i64 = 15 * 60 * 1_000;
-/// Names that are counted, and addresses.
+/// Names that are counted, addresses, and pairs of them.
 pub const COUNTED_MAX: usize = 10_000;
 
 #[derive(Debug, Default)]
 pub struct Attempts {
+    pairs: Counts<(UserKey, Network)>,
     users: Counts<UserKey>,
     addresses: Counts<Network>,
 }
@@ -47,7 +53,10 @@ impl Attempts {
     /// Counts an attempt, or refuses it. One that is refused does not count: the window ends when it ends.
     pub fn begin(&mut self, user: &str, address: IpAddr, now_ms: i64) -> Result<(), TooMany> {
         let (user, network) = (user_key(user), Network::of(address));
+        let pair = (user, network);
         let waits = [
+            self.pairs
+                .wait_ms(&pair, ATTEMPTS_PER_USER_AND_ADDRESS_MAX, now_ms),
             self.users.wait_ms(&user, ATTEMPTS_PER_USER_MAX, now_ms),
             self.addresses
                 .wait_ms(&network, ATTEMPTS_PER_ADDRESS_MAX, now_ms),
@@ -55,6 +64,7 @@ impl Attempts {
         if let Some(retry_ms) = waits.into_iter().flatten().max() {
             return Err(TooMany { retry_ms });
         }
+        self.pairs.count(pair, now_ms);
         self.users.count(user, now_ms);
         self.addresses.count(network, now_ms);
         Ok(())
@@ -63,8 +73,10 @@ impl Attempts {
     /// Takes back an attempt that was right. Not all that were wrong before: somebody who has an account could
     /// otherwise guess for others as often as they like.
     pub fn succeeded(&mut self, user: &str, address: IpAddr) {
-        self.users.take_back(&user_key(user));
-        self.addresses.take_back(&Network::of(address));
+        let (user, network) = (user_key(user), Network::of(address));
+        self.pairs.take_back(&(user, network));
+        self.users.take_back(&user);
+        self.addresses.take_back(&network);
     }
 }
 
@@ -180,14 +192,26 @@ mod tests {
             assert_eq!(attempts.begin("ada", far(index), 0), Ok(()));
         }
         for name in ["ada", "Ada", " ADA "] {
-            let refused = attempts.begin(name, far(99), 1_000);
+            let refused = attempts.begin(name, far(999), 1_000);
             let retry_ms = ATTEMPTS_WINDOW_MS - 1_000;
             assert_eq!(refused, Err(TooMany { retry_ms }));
         }
-        assert_eq!(attempts.begin("bob", far(99), 1_000), Ok(()));
-        let last = attempts.begin("ada", far(99), ATTEMPTS_WINDOW_MS - 1);
+        assert_eq!(attempts.begin("bob", far(999), 1_000), Ok(()));
+        let last = attempts.begin("ada", far(999), ATTEMPTS_WINDOW_MS - 1);
         assert_eq!(last, Err(TooMany { retry_ms: 1 }));
-        assert_eq!(attempts.begin("ada", far(99), ATTEMPTS_WINDOW_MS), Ok(()));
+        assert_eq!(attempts.begin("ada", far(999), ATTEMPTS_WINDOW_MS), Ok(()));
+    }
+
+    #[test]
+    fn one_address_does_not_lock_out_whom_it_attacks() {
+        let mut attempts = Attempts::default();
+        let mut guesses = 0;
+        while attempts.begin("ada", far(1), 0).is_ok() {
+            guesses += 1;
+        }
+        assert_eq!(guesses, ATTEMPTS_PER_USER_AND_ADDRESS_MAX);
+        assert_eq!(attempts.begin("ada", far(2), 0), Ok(()));
+        assert_eq!(attempts.begin("bob", far(1), 0), Ok(()));
     }
 
     #[test]
@@ -209,7 +233,7 @@ mod tests {
     #[test]
     fn what_is_refused_does_not_make_the_window_longer() {
         let mut attempts = Attempts::default();
-        for _ in 0..ATTEMPTS_PER_USER_MAX {
+        for _ in 0..ATTEMPTS_PER_USER_AND_ADDRESS_MAX {
             attempts.begin("ada", far(1), 0).unwrap();
         }
         for second in 1..100 {
@@ -251,9 +275,10 @@ mod tests {
                 .begin(&format!("user-{index}"), far(index), 1)
                 .unwrap();
         }
+        assert_eq!(attempts.pairs.0.len(), COUNTED_MAX);
         assert_eq!(attempts.users.0.len(), COUNTED_MAX);
         assert_eq!(attempts.addresses.0.len(), COUNTED_MAX);
-        assert!(attempts.begin("ada", far(0), 2).is_err());
+        assert!(attempts.begin("ada", far(1 << 20), 2).is_err());
         // Windows that are over make room for all.
         attempts
             .begin("new", far(1 << 20), 1 + ATTEMPTS_WINDOW_MS)
@@ -265,7 +290,7 @@ mod tests {
     fn a_clock_that_is_set_back_locks_nobody_out() {
         let mut attempts = Attempts::default();
         let year_ms = 365 * 24 * 3_600 * 1_000;
-        for _ in 0..ATTEMPTS_PER_USER_MAX {
+        for _ in 0..ATTEMPTS_PER_USER_AND_ADDRESS_MAX {
             attempts.begin("ada", far(1), year_ms).unwrap();
         }
         assert!(attempts.begin("ada", far(1), year_ms).is_err());

@@ -718,7 +718,7 @@ fn twilio_signs_urls_with_and_without_their_port() {
 
 #[test]
 fn the_other_port_is_that_of_the_host() {
-    let other = |url| twilio::with_other_port(url).map(|url| url.into_owned());
+    let other = twilio::with_other_port;
     for (url, expected) in [
         ("https://a:b@h/x:1", "https://a:b@h:443/x:1"),
         ("https://a:b@h:1/x", "https://a:b@h/x"),

@@ -8,8 +8,6 @@
 //! call asks for every step. The idempotency token does, and stays when Twilio tries again; without one, the same
 //! content is the same delivery.
 
-use std::borrow::Cow;
-
 use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
 use base64::Engine;
@@ -41,11 +39,8 @@ pub(super) fn verify(request: &Delivered<'_>, secrets: &[Secret]) -> Result<Veri
 
     let algorithm = algorithm(settings)?;
     let mut genuine = false;
-    for url in [
-        Some(Cow::Borrowed(request.url)),
-        with_other_port(request.url),
-    ] {
-        let Some(url) = url else { continue };
+    let other = with_other_port(request.url);
+    for url in [Some(request.url), other.as_deref()].into_iter().flatten() {
         let message = [url.as_bytes(), &parameters];
         genuine |= match algorithm {
             Algorithm::Sha1 => {
@@ -165,7 +160,7 @@ fn parameters(text: &[u8]) -> Result<Vec<Parameter>, Refused> {
 }
 
 /// The URL with its port removed, or that of its scheme added: Twilio signs the one or the other.
-pub(super) fn with_other_port(url: &str) -> Option<Cow<'_, str>> {
+pub(super) fn with_other_port(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
@@ -182,5 +177,5 @@ pub(super) fn with_other_port(url: &str) -> Option<Cow<'_, str>> {
         (None, "http") => format!("{scheme}://{authority}:80{path}"),
         (None, _) => return None,
     };
-    Some(other.into())
+    Some(other)
 }
