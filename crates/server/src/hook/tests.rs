@@ -627,6 +627,19 @@ fn ids_are_short_and_printable() {
 }
 
 #[test]
+fn a_stripe_signature_has_one_time() {
+    for wrong in [
+        format!("t=1614265330,t=1614265330,v1={STRIPE_CODE}"),
+        format!("t=0,t=1614265330,v1={STRIPE_CODE}"),
+        format!("t=,v1={STRIPE_CODE}"),
+        format!("v1={STRIPE_CODE}"),
+    ] {
+        let sent = stripe().with("Stripe-Signature", &wrong);
+        sent.refused(Refused::Malformed("Stripe-Signature"));
+    }
+}
+
+#[test]
 fn stripe_deliveries_without_a_usable_id_are_known_by_their_content() {
     for body in [
         "[]",
@@ -808,8 +821,10 @@ fn nothing_is_taken_from_twilio_that_its_signature_does_not_cover() {
         .url(&twice)
         .refused(Refused::Malformed("bodySHA256"));
     // After `#` nothing is sent, so nothing is a digest.
-    let fragment = format!("{TWILIO_URL}#?bodySHA256={TWILIO_DIGEST}");
-    twilio_json().url(&fragment).refused(Refused::Uncovered);
+    for before in ["#?", "#&"] {
+        let fragment = format!("{TWILIO_URL}{before}bodySHA256={TWILIO_DIGEST}");
+        twilio_json().url(&fragment).refused(Refused::Uncovered);
+    }
 }
 
 #[test]
