@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// Put a copy back
     #[command(after_help = crate::backup::RESTORE_EXAMPLES)]
     Restore(crate::backup::RestoreArgs),
+    /// Measure how fast durable runs are on this machine
+    #[command(after_help = crate::bench::EXAMPLES)]
+    Bench(Box<crate::bench::BenchArgs>),
     /// Print the page about the code of a finding or an error, such as FV0301
     Explain(ExplainArgs),
     /// Print the JSON Schema of workflow definitions, for editors

@@ -2,6 +2,7 @@
 
 mod args;
 mod backup;
+mod bench;
 mod check;
 mod commands;
 mod data;
@@ -63,6 +64,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Replay(args) => replay::replay(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
+        Command::Bench(args) => bench::bench(args).await,
         Command::Explain(args) => explain::explain(&args),
         Command::Schema => out::result(
             &ferrovia_dsl::shape::json_schema().to_json_pretty(),
