@@ -27,6 +27,11 @@ mod trace;
 use args::{Cli, Command};
 use exit::Exit;
 
+/// Values are made in one thread and dropped in another; the allocator of the system makes threads wait for each other
+/// then.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Stack of the threads that step runs: deeply nested data is walked recursively.
 const THREAD_STACK_BYTES: usize = 8 * 1024 * 1024;
 
