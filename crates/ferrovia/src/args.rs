@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Print the settings that hold, and where each comes from
     #[command(after_help = crate::config::EXAMPLES)]
     Config(crate::config::ConfigArgs),
+    /// Measure how fast durable runs are on this machine
+    #[command(after_help = crate::bench::EXAMPLES)]
+    Bench(Box<crate::bench::BenchArgs>),
     /// Print the page about the code of a finding or an error, such as FV0301
     Explain(ExplainArgs),
     /// Print the JSON Schema of workflow definitions, for editors

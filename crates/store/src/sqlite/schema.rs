@@ -15,8 +15,9 @@ pub(super) const APPLICATION_ID: i32 = 0x4665_5661;
 pub(super) const SCHEMA: i32 = 2;
 /// 3.51.3: earlier ones can lose a commit when a checkpoint meets the reset of a write-ahead log.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
-/// Pages that the writer keeps in memory.
-const WRITER_CACHE_KIB: i32 = 64 * 1024;
+/// Pages that the writer keeps in memory. SQLite looks through all of them after most commits that split a page, so
+/// more is not faster.
+const WRITER_CACHE_KIB: i32 = 16 * 1024;
 /// Statements that a connection keeps prepared.
 const STATEMENTS_KEPT: usize = 64;
 /// How long to wait for a tool that has locked the database, which no part of this program does.
