@@ -43,6 +43,23 @@ pub enum Input {
     Resume,
 }
 
+impl Input {
+    /// The obligation that it settles.
+    pub fn settles(&self) -> Option<&ObligationId> {
+        match self {
+            Input::EffectSettled { id, .. }
+            | Input::ChildSettled { id, .. }
+            | Input::TimerFired { id } => Some(id),
+            Input::Start { .. }
+            | Input::MessageArrived { .. }
+            | Input::Proceed
+            | Input::Cancel { .. }
+            | Input::Suspend
+            | Input::Resume => None,
+        }
+    }
+}
+
 /// How an effect or a child ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {

@@ -2,10 +2,10 @@
 
 use clap::Args;
 use ferrovia_expr::{Object, Value};
-use ferrovia_runtime::shard::History;
+use ferrovia_runtime::shard::{History, ReplayError};
 use ferrovia_server::view::{self, Runs};
-use ferrovia_store::format::v1::State;
-use ferrovia_store::{RunId, Snapshot};
+use ferrovia_store::format::v1::{Digest, State};
+use ferrovia_store::{RunId, Snapshot, StoreError};
 
 use crate::args::Output;
 use crate::data::DataArgs;
@@ -40,9 +40,26 @@ pub(crate) struct ReplayArgs {
     data: DataArgs,
 }
 
+/// How far a replay came.
+struct Reached {
+    records: u64,
+    digest: Digest,
+    status: &'static str,
+}
+
+impl Reached {
+    fn by(history: &History) -> Reached {
+        Reached {
+            records: history.seq,
+            digest: history.digest,
+            status: history.run.status().as_str(),
+        }
+    }
+}
+
 /// What a replay came to.
 struct Proof {
-    history: History,
+    reached: Reached,
     trace: Vec<Value>,
     /// The first record that differs, and why.
     differs: Option<(u64, String)>,
@@ -71,35 +88,57 @@ fn prove(runs: &dyn Runs, run: RunId) -> anyhow::Result<Option<Proof>> {
     let Some(stored) = journal.load(run)? else {
         return Ok(None);
     };
-    let plan = runs
-        .plan(stored.summary.run.plan)
-        .map_err(|why| anyhow::anyhow!("{why}"))?;
-    let mut history = History::new(run, runs.runtime().clone());
     let mut trace = Vec::new();
-    let mut differs = None;
-    while differs.is_none() {
-        let records = journal.records(run, history.seq + 1, RECORDS_AT_A_TIME)?;
-        for (seq, record) in &records {
-            let taken = history.take(&plan, *seq, record, |entries| {
-                trace.extend(entries.iter().map(|entry| view::entry(&plan, *seq, entry)));
-            });
-            let compared = taken
-                .map_err(|error| error.to_string())
-                .and_then(|()| compare(&history, stored.snapshot.as_ref()));
-            if let Err(why) = compared {
-                differs = Some((*seq, why));
-                break;
-            }
-        }
-        if records.len() < RECORDS_AT_A_TIME {
-            break;
-        }
-    }
+    let mut reached = Reached::by(&History::new(run, runs.runtime().clone()));
+    let replayed = ferrovia_runtime::shard::replay(
+        run,
+        stored.summary.run.plan,
+        runs.runtime().clone(),
+        |from| Ok(journal.records(run, from, RECORDS_AT_A_TIME)?),
+        |hash| {
+            let plan = runs.plan(hash);
+            plan.map_err(|why| Stop::Failed(anyhow::anyhow!("{why}")))
+        },
+        |seen| {
+            let entries = seen.step.trace.iter();
+            trace.extend(entries.map(|entry| view::entry(seen.plan, seen.seq, entry)));
+        },
+        |history| {
+            reached = Reached::by(history);
+            compare(history, stored.snapshot.as_ref()).map_err(Stop::Differs)
+        },
+    );
+    let differs = match replayed {
+        Ok(_) => None,
+        Err(Stop::Differs(why)) => Some((reached.records, why)),
+        Err(Stop::Refused(why)) => Some((reached.records + 1, why.to_string())),
+        Err(Stop::Failed(error)) => return Err(error),
+    };
     Ok(Some(Proof {
-        history,
+        reached,
         trace,
         differs,
     }))
+}
+
+/// Why a replay does not come to its end.
+enum Stop {
+    Failed(anyhow::Error),
+    Refused(ReplayError),
+    /// A snapshot holds another state.
+    Differs(String),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Stop {
+        Stop::Failed(error.into())
+    }
+}
+
+impl From<ReplayError> for Stop {
+    fn from(error: ReplayError) -> Stop {
+        Stop::Refused(error)
+    }
 }
 
 /// The state at the record after which a snapshot was taken has to be the one in the snapshot.
@@ -123,14 +162,14 @@ impl Proof {
             None => Exit::Completed,
             Some(_) => Exit::Internal,
         };
-        let digest = format!("{:032x}", self.history.digest.0);
+        let digest = format!("{:032x}", self.reached.digest.0);
         let text = match args.output {
             Output::Json => {
                 let mut object = Object::default();
                 object.insert("run", args.run.to_string());
-                object.insert("records", self.history.seq as i64);
+                object.insert("records", self.reached.records as i64);
                 object.insert("digest", digest);
-                object.insert("status", self.history.run.status().as_str());
+                object.insert("status", self.reached.status);
                 object.insert("identical", self.differs.is_none());
                 if let Some((record, why)) = self.differs {
                     object.insert("record", record as i64);
@@ -150,13 +189,13 @@ impl Proof {
                     None => "identical".to_owned(),
                     Some((_, why)) => format!("NOT identical: {}", out::harmless(&why)),
                 };
-                let records = match self.history.seq {
+                let records = match self.reached.records {
                     1 => "1 record".to_owned(),
                     many => format!("{many} records"),
                 };
                 lines.push(format!(
                     "{records}, digest {digest}, {}: {verdict}",
-                    self.history.run.status().as_str(),
+                    self.reached.status,
                 ));
                 lines.join("\n")
             }

@@ -5,6 +5,7 @@
 
 mod carry;
 mod durable;
+mod fork;
 mod lane;
 mod local;
 mod mask;
@@ -15,7 +16,11 @@ mod secrets;
 pub mod shard;
 mod trigger;
 
-pub use durable::{Compiler, Hearing, Ids, Node, NodeConfig, Received, Retention, StartRequest};
+pub use durable::{
+    Compiler, ForkError, ForkRequest, Forked, Hearing, Ids, Node, NodeConfig, Received, Retention,
+    StartRequest,
+};
+pub use fork::{Edits, From as ForkFrom, NoFork};
 pub use lane::{Limit, Limits};
 pub use local::{Ended, Local, LocalConfig, Report};
 pub use observer::{Observed, Observer, Silent};

@@ -222,6 +222,7 @@ async fn a_run_whose_records_cannot_be_followed_is_parked_and_its_neighbours_go_
             created_ms: 1,
             labels: Vec::new(),
             key: None,
+            origin: None,
         }),
         update: Some(Update {
             status: Status::Running,
@@ -235,6 +236,7 @@ async fn a_run_whose_records_cannot_be_followed_is_parked_and_its_neighbours_go_
         deliver: Vec::new(),
         spawn: Vec::new(),
         abandon: Vec::new(),
+        migrate: None,
     };
     let done = Box::new(|answer: Result<_, StoreError>| drop(answer.expect("it is written")));
     journal.write(vec![Write::Append(append)], done);

@@ -48,6 +48,7 @@ impl Bed {
             created_ms: BEGIN_MS,
             labels: Vec::new(),
             key: None,
+            origin: None,
         };
         bed.handle(Event::Start {
             token: Token(1),

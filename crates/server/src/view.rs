@@ -218,20 +218,18 @@ pub fn replay(
     known: &Summary,
     mut see: impl FnMut(&Plan, u64, &[TraceEntry]),
 ) -> Result<History, Unreadable> {
-    let plan = runs.plan(known.run.plan).map_err(Unreadable::Plan)?;
-    let mut history = History::new(known.run.id, runs.runtime().clone());
-    loop {
-        let from = history.seq + 1;
-        let records = runs
-            .journal()
-            .records(known.run.id, from, RECORDS_AT_A_TIME)?;
-        for (seq, record) in &records {
-            history.take(&plan, *seq, record, |entries| see(&plan, *seq, entries))?;
-        }
-        if records.len() < RECORDS_AT_A_TIME {
-            return Ok(history);
-        }
-    }
+    ferrovia_runtime::shard::replay(
+        known.run.id,
+        known.run.plan,
+        runs.runtime().clone(),
+        |from| {
+            let journal = runs.journal();
+            Ok::<_, Unreadable>(journal.records(known.run.id, from, RECORDS_AT_A_TIME)?)
+        },
+        |hash| runs.plan(hash).map_err(Unreadable::Plan),
+        |seen| see(seen.plan, seen.seq, &seen.step.trace),
+        |_| Ok(()),
+    )
 }
 
 /// One line of a trace: `{"record": 1, "atMs": …, "task": "/do/0/a", "what": "task-started", …}`.

@@ -291,7 +291,13 @@ impl World {
                 id,
                 outcome,
             } if life == self.life => {
-                self.tell(run, Event::Settled { run, id, outcome });
+                let event = Event::Settled {
+                    run,
+                    id,
+                    outcome,
+                    reused: false,
+                };
+                self.tell(run, event);
             }
             Happening::Post(event) => self.post(&event),
             Happening::Wake { shard, life } if life == self.life => self.pump(shard, Event::Tick),

@@ -21,7 +21,7 @@ pub use journal::{Done, Journal, StoreError, Ticket};
 pub use memory::Memory;
 pub use row::{
     Accept, Accepted, Append, Definition, Delivery, DeliveryKind, Entry, EntryKey, Expected,
-    Filter, Intake, NewRun, Page, Parent, Park, Purge, Put, Schedule, Snapshot, Stats, Status,
-    StoredRun, Summary, Update, Write,
+    Filter, Intake, NewRun, Origin, Page, Parent, Park, Purge, Put, Schedule, Snapshot, Stats,
+    Status, StoredRun, Summary, Update, Why, Write,
 };
 pub use sqlite::{Existing, Options, Sqlite, restore};

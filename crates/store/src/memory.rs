@@ -335,6 +335,15 @@ impl Tables {
             check::apply(&mut summary, update);
             self.put(summary);
         }
+        if let Some((plan, version)) = append.migrate
+            && let Some(mut summary) = self.runs.get(&run).cloned()
+        {
+            // Its old place in the index of open runs goes with its old row.
+            self.forget(run);
+            summary.run.plan = plan;
+            summary.run.version = version;
+            self.put(summary);
+        }
         for (to, kind) in append.deliver {
             if self.is_open(to) {
                 ticket.deliveries.push(self.deliver(to, kind));

@@ -157,6 +157,8 @@ pub struct Append {
     /// Obligations whose children nobody waits for any more: those that have not ended get a
     /// [`DeliveryKind::Cancel`].
     pub abandon: Vec<Arc<str>>,
+    /// The plan, with its version, that the run follows from here on.
+    pub migrate: Option<(PlanHash, Arc<str>)>,
 }
 
 /// A run that begins.
@@ -175,6 +177,31 @@ pub struct NewRun {
     pub labels: Vec<(Arc<str>, Arc<str>)>,
     /// Told apart from all other starts: a second run with the same key is not created (G3).
     pub key: Option<Arc<str>>,
+    /// The run that it came of, if it was forked.
+    pub origin: Option<Origin>,
+}
+
+/// Where a forked run finds the outcomes of effects that it asks for in the same way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    pub why: Why,
+    pub run: RunId,
+    /// Which child of that run, and of that child, it is: the obligations that each settled.
+    pub via: Vec<Arc<str>>,
+    /// Effects that are carried out again, whatever came of them.
+    pub redo: Vec<Arc<str>>,
+    /// The last thing that happened to the origin is not taken over either: it made the run fault.
+    pub redo_last: bool,
+}
+
+/// What a fork is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Why {
+    /// To go on from where the origin faulted.
+    Repair,
+    /// To see what would have come of it otherwise.
+    Fork,
 }
 
 /// Who waits for a run.

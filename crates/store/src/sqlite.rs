@@ -113,8 +113,15 @@ impl Sqlite {
         }
         let connection = schema::open_reader(&path)?;
         schema::check_identity(&connection, &path)?;
-        if schema::pragma(&connection, "user_version")? == 0 {
-            return Err(unusable(format!("{} is no store", path.display())));
+        match schema::pragma(&connection, "user_version")? {
+            0 => return Err(unusable(format!("{} is no store", path.display()))),
+            found if found < i64::from(schema::SCHEMA) => {
+                return Err(unusable(format!(
+                    "{} was written by an earlier release; `ferrovia serve` with its directory brings it up to date",
+                    path.display()
+                )));
+            }
+            _ => {}
         }
         let figures = Arc::new(Figures::default());
         let (_, shards) = remember(&connection, &figures)?;
@@ -180,11 +187,7 @@ fn remember(connection: &Connection, figures: &Figures) -> Result<(Memory, u16),
         position,
         runs: HashMap::new(),
         delivery: number("SELECT ifnull(max(id), 0) + 1 FROM deliveries")?,
-        revision: match schema::pragma(connection, "user_version")? {
-            // A store of an earlier release that was opened to read.
-            1 => 0,
-            _ => number("SELECT ifnull(max(revision), 0) FROM entries")? as u64,
-        },
+        revision: number("SELECT ifnull(max(revision), 0) FROM entries")? as u64,
     };
     Ok((memory, shards))
 }

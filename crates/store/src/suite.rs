@@ -118,6 +118,7 @@ impl<'a> Bed<'a> {
             deliver: Vec::new(),
             spawn: Vec::new(),
             abandon: Vec::new(),
+            migrate: None,
         }
     }
 
@@ -192,6 +193,7 @@ pub fn new_run(run: u64) -> NewRun {
         created_ms: 1_000 + (run % 1_000_000) as i64,
         labels: Vec::new(),
         key: None,
+        origin: None,
     }
 }
 

@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ferrovia_dsl::compile::{Links, Options, compile};
+use ferrovia_dsl::plan::PlanHash;
 use ferrovia_engine::{
     Cx, EffectOutput, ErrorType, Fault, Input, ObligationId, Outcome, Run, RuntimeInfo, step,
 };
 use ferrovia_expr::{Value, value};
-use ferrovia_store::StoreError;
 use ferrovia_store::format::v1::{
-    Digest, Record, Stamped, State, decode_event, decode_input, decode_outcome, encode_event,
-    encode_input, encode_outcome,
+    Digest, Moved, Record, Stamped, State, decode_event, decode_input, decode_outcome,
+    encode_event, encode_input, encode_outcome,
 };
+use ferrovia_store::{RunId, StoreError};
 use serde::Serialize;
 
 /// 2026-01-01T00:00:00Z.
@@ -145,10 +146,13 @@ fn record(inputs: Vec<Input>) -> Record {
     let stamped = (0..).zip(inputs).map(|(n, input)| Stamped {
         at_ms: EPOCH_MS + n,
         input,
+        reused: false,
     });
     Record {
         inputs: stamped.collect(),
         release: None,
+        identity: None,
+        moved: None,
         digest: Digest(0x0123_4567_89ab_cdef_0011_2233_4455_6677),
     }
 }
@@ -254,6 +258,21 @@ fn records_of_every_input() {
         ..record(vec![])
     };
     RECORD.check("record-of-nothing", none);
+    let mut fork = Record {
+        release: Some("0.1.0".into()),
+        identity: Some(RunId(7)),
+        ..record(vec![Input::Resume, Input::Proceed])
+    };
+    fork.inputs[1].reused = true;
+    RECORD.check("record-of-a-fork", fork);
+    let moved = Record {
+        moved: Some(Moved {
+            from: PlanHash([1; 32]),
+            to: PlanHash([2; 32]),
+        }),
+        ..record(vec![])
+    };
+    RECORD.check("record-that-moves", moved);
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl fmt::Display for VersionReq {
 }
 
 /// SHA-256 of what a plan was made from.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct PlanHash(pub [u8; 32]);
 
 impl fmt::Display for PlanHash {

@@ -161,9 +161,10 @@ impl Driver {
                 plan,
                 id,
                 effect,
+                origin,
             } => {
-                self.local
-                    .extend(self.effects.execute(inner, run, &plan, id, effect));
+                let settled = self.effects.execute(inner, run, &plan, id, effect, origin);
+                self.local.extend(settled);
             }
             Action::Abort { run, id } => self.effects.abort(run, &id),
             Action::Answer { token, answer } => inner.answer(token, answer),

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use ferrovia_dsl::plan::{CallKind, Plan};
 use ferrovia_engine::{Effect, EffectOutput, ErrorType, Fault, ObligationId, Outcome};
-use ferrovia_store::RunId;
+use ferrovia_store::{Origin, RunId};
 use tokio::task::AbortHandle;
 
 use super::{Inner, intake, wall_ms};
@@ -25,10 +25,15 @@ impl Effects {
         &mut self,
         inner: &Arc<Inner>,
         run: RunId,
-        plan: &Plan,
+        plan: &Arc<Plan>,
         id: ObligationId,
         effect: Effect,
+        origin: Option<Arc<Origin>>,
     ) -> Option<Event> {
+        if let Some(origin) = origin {
+            self.look_back(inner, run, plan, id, effect, origin);
+            return None;
+        }
         let request = &effect.request;
         if request.kind == CallKind::Emit {
             let (inner, event) = (inner.clone(), request.arguments.value.clone());
@@ -37,7 +42,7 @@ impl Effects {
                     Ok(_) => Outcome::Completed(EffectOutput::default()),
                     Err(error) => failed(ErrorType::Runtime, error.to_string()),
                 };
-                inner.send(run, Event::Settled { run, id, outcome });
+                inner.send(run, settled(run, id, outcome));
             });
             return None;
         }
@@ -45,11 +50,7 @@ impl Effects {
         {
             Ok(opened) => opened,
             Err(fault) => {
-                return Some(Event::Settled {
-                    run,
-                    id,
-                    outcome: Outcome::Failed(fault),
-                });
+                return Some(settled(run, id, Outcome::Failed(fault)));
             }
         };
         let Some(executor) = inner.executors.get(request.kind) else {
@@ -57,11 +58,7 @@ impl Effects {
                 "this build of Ferrovia has nothing that carries out `{}`",
                 request.kind.as_str()
             );
-            return Some(Event::Settled {
-                run,
-                id,
-                outcome: failed(ErrorType::Configuration, detail),
-            });
+            return Some(settled(run, id, failed(ErrorType::Configuration, detail)));
         };
         let call = Call {
             kind: request.kind.as_str().into(),
@@ -71,11 +68,7 @@ impl Effects {
             time_limit: None,
         };
         if let Some(result) = executor.immediate(&call) {
-            return Some(Event::Settled {
-                run,
-                id,
-                outcome: outcome(result, &call.secrets),
-            });
+            return Some(settled(run, id, outcome(result, &call.secrets)));
         }
         self.forget_finished();
         let (node, lanes) = (inner.clone(), inner.lanes.clone());
@@ -86,16 +79,49 @@ impl Effects {
                 execute(Some(executor), &lanes, call).await
             });
             let outcome = Outcome::Completed(EffectOutput::default());
-            return Some(Event::Settled { run, id, outcome });
+            return Some(settled(run, id, outcome));
         }
         let key = (run, id.clone());
         let task = tokio::spawn(async move {
             let _open = open;
             let outcome = execute(Some(executor), &lanes, call).await;
-            node.send(run, Event::Settled { run, id, outcome });
+            node.send(run, settled(run, id, outcome));
         });
         self.under_way.insert(key, task.abort_handle());
         None
+    }
+
+    /// Asks the journal of the origin first. What is not found there is asked for again, without an origin.
+    fn look_back(
+        &mut self,
+        inner: &Arc<Inner>,
+        run: RunId,
+        plan: &Arc<Plan>,
+        id: ObligationId,
+        effect: Effect,
+        origin: Arc<Origin>,
+    ) {
+        self.forget_finished();
+        let (node, plan, key) = (inner.clone(), plan.clone(), (run, id.clone()));
+        let task = tokio::spawn(async move {
+            let found = node.past_answer(&origin, &id, &effect.request).await;
+            let event = match found {
+                Some(outcome) => Event::Settled {
+                    run,
+                    id,
+                    outcome,
+                    reused: true,
+                },
+                None => Event::Anew {
+                    run,
+                    plan,
+                    id,
+                    effect,
+                },
+            };
+            node.send(run, event);
+        });
+        self.under_way.insert(key, task.abort_handle());
     }
 
     /// Drops an effect that is no longer wanted.
@@ -126,6 +152,15 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.open_effects.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn settled(run: RunId, id: ObligationId, outcome: Outcome) -> Event {
+    Event::Settled {
+        run,
+        id,
+        outcome,
+        reused: false,
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod driver;
 mod effects;
+mod fork;
 mod hearing;
 mod id;
 mod intake;
@@ -24,6 +25,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::lane::{Lanes, Limits};
 use crate::registry::{Definitions, Executors};
 use crate::shard::{Control, Declined, Event, Shard, Token, announce};
+pub use fork::{ForkError, ForkRequest, Forked};
 use hearing::Endings;
 pub use hearing::Hearing;
 pub use id::Ids;
@@ -79,6 +81,7 @@ pub(crate) struct Inner {
     pub(crate) runtime: RuntimeInfo,
     pub(crate) secrets: Value,
     pub(crate) lanes: Arc<Lanes>,
+    pub(crate) pasts: fork::Pasts,
     /// Effects that wait for their turn or are under way.
     pub(crate) open_effects: AtomicUsize,
     pub(crate) ids: Ids,
@@ -127,6 +130,7 @@ impl Node {
             runtime: config.runtime,
             secrets: config.secrets,
             lanes: Arc::new(Lanes::new(config.limits)),
+            pasts: fork::Pasts::default(),
             open_effects: AtomicUsize::new(0),
             ids: Ids::new(config.salt),
             shards,

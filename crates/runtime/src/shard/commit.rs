@@ -124,6 +124,7 @@ impl Shard {
                             plan: hot.plan.clone(),
                             id,
                             effect,
+                            origin: hot.origin.clone(),
                         });
                     }
                 }

@@ -11,7 +11,7 @@ use ferrovia_engine::{
 };
 use ferrovia_store::format::v1::{Record, Stamped, encode_input, encode_outcome};
 use ferrovia_store::{
-    Append, DeliveryId, DeliveryKind, Epoch, NewRun, Parent, RunId, ShardId, Status, Update,
+    Append, DeliveryId, DeliveryKind, Epoch, NewRun, Origin, Parent, RunId, ShardId, Status, Update,
 };
 
 use super::replay::{History, release};
@@ -23,6 +23,10 @@ pub(super) struct Hot {
     pub(super) plan: Arc<Plan>,
     pub(super) history: History,
     pub(super) parent: Option<Parent>,
+    /// Where its effects may have been carried out already.
+    pub(super) origin: Option<Arc<Origin>>,
+    /// The run whose id and seed it keeps, until its first record says so.
+    identity: Option<RunId>,
     depth: u16,
     /// Announced with the first record, unless somebody did before.
     create: Option<NewRun>,
@@ -66,6 +70,8 @@ impl Hot {
             plan,
             history,
             parent,
+            origin: None,
+            identity: None,
             depth,
             create: None,
             staged: Staged::default(),
@@ -89,16 +95,42 @@ impl Hot {
     }
 
     pub(super) fn created(mut self, new: NewRun) -> Hot {
+        self.origin = new.origin.clone().map(Arc::new);
         self.create = Some(new);
+        self
+    }
+
+    /// Goes on from a history that was another run's.
+    pub(super) fn adopted(
+        mut self,
+        identity: RunId,
+        inputs: Vec<Stamped>,
+        cx: &mut Surroundings<'_>,
+    ) -> Hot {
+        self.identity = Some(identity);
+        self.staged.inputs = inputs;
+        self.dirty = true;
+        let mut folded = VecDeque::new();
+        for command in
+            ferrovia_engine::commands(&Default::default(), self.history.run.obligations())
+        {
+            self.plan_command(command, cx, &mut folded);
+        }
+        while let Some(input) = folded.pop_front() {
+            // A child that could not be started: the run hears of it at once.
+            let _ = self.take(input, cx);
+        }
         self
     }
 
     pub(super) fn read_back(
         mut self,
+        origin: Option<Origin>,
         written: Update,
         tail_bytes: usize,
         snapshot_bytes: usize,
     ) -> Hot {
+        self.origin = origin.map(Arc::new);
         self.written = Some(written);
         self.tail_bytes = tail_bytes;
         self.snapshot_bytes = snapshot_bytes;
@@ -125,12 +157,22 @@ impl Hot {
 
     /// Takes an input in, and at once all that follows from it without the outside.
     pub(super) fn take(&mut self, input: Input, cx: &mut Surroundings<'_>) -> Result<(), Refusal> {
+        self.take_from(input, false, cx)
+    }
+
+    /// `reused` marks an outcome that was found in the journal of the origin.
+    pub(super) fn take_from(
+        &mut self,
+        input: Input,
+        reused: bool,
+        cx: &mut Surroundings<'_>,
+    ) -> Result<(), Refusal> {
         let mut next = Some(input);
         let mut first = Ok(());
         let mut is_first = true;
         let mut folded = VecDeque::new();
         while let Some(input) = next.take().or_else(|| folded.pop_front()) {
-            let taken = self.take_one(input, cx, &mut folded);
+            let taken = self.take_one(input, reused && is_first, cx, &mut folded);
             if std::mem::take(&mut is_first) {
                 first = taken;
             }
@@ -141,6 +183,7 @@ impl Hot {
     fn take_one(
         &mut self,
         input: Input,
+        reused: bool,
         cx: &mut Surroundings<'_>,
         folded: &mut VecDeque<Input>,
     ) -> Result<(), Refusal> {
@@ -166,7 +209,11 @@ impl Hot {
             }
         };
         self.dirty = true;
-        self.staged.inputs.push(Stamped { at_ms, input });
+        self.staged.inputs.push(Stamped {
+            at_ms,
+            input,
+            reused,
+        });
         for command in step.commands {
             self.plan_command(command, cx, folded);
         }
@@ -227,6 +274,7 @@ impl Hot {
                 run: self.id,
                 obligation,
             }),
+            origin: self.origin.as_ref().map(|origin| child_of(origin, &id.0)),
             ..announce(run, plan, cx.shards, cx.now_ms)
         };
         self.staged
@@ -327,6 +375,8 @@ impl Hot {
         let record = Record {
             inputs: staged.inputs,
             release: first.then(|| release(&self.history.runtime)),
+            identity: self.identity.take(),
+            moved: None,
             digest: self.history.digest,
         };
         let record = record.encode();
@@ -352,6 +402,7 @@ impl Hot {
             deliver: self.report(),
             spawn: staged.spawn,
             abandon: staged.abandon,
+            migrate: None,
         };
         (append, staged.commands)
     }
@@ -435,6 +486,17 @@ impl Hot {
     }
 }
 
+/// Where the child of a fork finds what came of its effects: with the child of the origin in the same place.
+fn child_of(origin: &Origin, obligation: &Arc<str>) -> Origin {
+    let mut via = origin.via.clone();
+    via.push(obligation.clone());
+    Origin {
+        via,
+        redo: Vec::new(),
+        ..origin.clone()
+    }
+}
+
 /// The announcement of a run of a plan.
 pub(crate) fn announce(run: RunId, plan: &Plan, shards: u16, now_ms: i64) -> NewRun {
     NewRun {
@@ -449,6 +511,7 @@ pub(crate) fn announce(run: RunId, plan: &Plan, shards: u16, now_ms: i64) -> New
         created_ms: now_ms,
         labels: Vec::new(),
         key: None,
+        origin: None,
     }
 }
 

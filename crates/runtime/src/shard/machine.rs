@@ -14,7 +14,9 @@ use ferrovia_store::{
 use super::commit::Batch;
 use super::hot::{Hot, line};
 use super::replay::{History, ReplayError};
-use super::{Action, Answered, Control, Declined, Event, Found, STAY_MS, Surroundings, Token};
+use super::{
+    Action, Adopted, Answered, Control, Declined, Event, Found, STAY_MS, Surroundings, Token,
+};
 
 /// A share of all runs.
 pub struct Shard {
@@ -101,8 +103,31 @@ impl Shard {
                 plan,
                 input,
             } => self.start(token, *new, plan, input, cx, out),
+            Event::Adopt { token, adopted } => self.adopt(token, *adopted, cx, out),
             Event::Loaded { run, found } => self.loaded(run, found, cx, out),
-            Event::Settled { run, id, outcome } => self.settled(run, id, outcome, cx),
+            Event::Settled {
+                run,
+                id,
+                outcome,
+                reused,
+            } => self.settled(run, id, outcome, reused, cx),
+            Event::Anew {
+                run,
+                plan,
+                id,
+                effect,
+            } => {
+                let wanted = self.hot.get(&run);
+                if wanted.is_some_and(|hot| hot.executing.contains(&id)) {
+                    out.push(Action::Execute {
+                        run,
+                        plan,
+                        id,
+                        effect,
+                        origin: None,
+                    });
+                }
+            }
             Event::Deliver(delivery) => self.deliver(delivery, cx, out),
             Event::Control {
                 token,
@@ -136,20 +161,10 @@ impl Shard {
         cx: &mut Surroundings<'_>,
         out: &mut Vec<Action>,
     ) {
+        if self.refuses(token, out) {
+            return;
+        }
         let run = new.id;
-        if self.draining {
-            return out.push(Action::Answer {
-                token,
-                answer: Err(Declined::Stopping),
-            });
-        }
-        if self.full {
-            let declined = Declined::Store(StoreError::Full("it was full a moment ago".into()));
-            return out.push(Action::Answer {
-                token,
-                answer: Err(declined),
-            });
-        }
         let history = History::new(run, cx.runtime.clone());
         let mut hot = Hot::new(run, plan, history, new.depth, new.parent.clone()).created(new);
         let taken = hot.take(
@@ -160,6 +175,50 @@ impl Shard {
             cx,
         );
         debug_assert!(taken.is_ok(), "a new run takes its start");
+        self.begun(token, hot);
+    }
+
+    fn adopt(
+        &mut self,
+        token: Token,
+        adopted: Adopted,
+        cx: &mut Surroundings<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        if self.refuses(token, out) {
+            return;
+        }
+        let Adopted {
+            new,
+            plan,
+            history,
+            inputs,
+            identity,
+        } = adopted;
+        let hot = Hot::new(new.id, plan, history, new.depth, new.parent.clone())
+            .created(new)
+            .adopted(identity, inputs, cx);
+        self.begun(token, hot);
+    }
+
+    /// Nothing new begins while the store is full, or when the process is about to end.
+    fn refuses(&mut self, token: Token, out: &mut Vec<Action>) -> bool {
+        let declined = if self.draining {
+            Declined::Stopping
+        } else if self.full {
+            Declined::Store(StoreError::Full("it was full a moment ago".into()))
+        } else {
+            return false;
+        };
+        out.push(Action::Answer {
+            token,
+            answer: Err(declined),
+        });
+        true
+    }
+
+    fn begun(&mut self, token: Token, hot: Hot) {
+        let run = hot.id;
         self.answers.entry(run).or_default().push((token, Ok(run)));
         self.hot.insert(run, hot);
         self.touch(run);
@@ -265,6 +324,7 @@ impl Shard {
         };
         let depth = summary.run.depth;
         let mut hot = Hot::new(run, plan, history, depth, summary.run.parent).read_back(
+            summary.run.origin,
             written,
             tail_bytes,
             snapshot_bytes,
@@ -286,6 +346,7 @@ impl Shard {
         run: RunId,
         id: ObligationId,
         outcome: Outcome,
+        reused: bool,
         cx: &mut Surroundings<'_>,
     ) {
         let Some(hot) = self.hot.get_mut(&run) else {
@@ -295,7 +356,7 @@ impl Shard {
         if !hot.executing.remove(&id) {
             return;
         }
-        let _ = hot.take(Input::EffectSettled { id, outcome }, cx);
+        let _ = hot.take_from(Input::EffectSettled { id, outcome }, reused, cx);
         self.touch(run);
         self.time(run);
     }

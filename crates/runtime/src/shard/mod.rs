@@ -20,12 +20,13 @@ use std::sync::Arc;
 use ferrovia_dsl::plan::Plan;
 use ferrovia_engine::{Effect, Ending, ObligationId, Outcome, Refusal, RuntimeInfo};
 use ferrovia_expr::Value;
-use ferrovia_store::{Delivery, NewRun, RunId, StoreError, StoredRun, Write};
+use ferrovia_store::format::v1::Stamped;
+use ferrovia_store::{Delivery, NewRun, Origin, RunId, StoreError, StoredRun, Write};
 
 use crate::registry::Definitions;
 pub(crate) use hot::announce;
 pub use machine::Shard;
-pub use replay::{History, ReplayError};
+pub use replay::{History, ReplayError, Seen, replay};
 
 /// How deep workflows may start workflows.
 pub(crate) const CHILD_DEPTH_MAX: u16 = 16;
@@ -87,6 +88,18 @@ pub type Found = Result<Option<Box<(StoredRun, Arc<Plan>)>>, Arc<str>>;
 /// The answer to a question.
 type Answered = (Token, Result<RunId, Declined>);
 
+/// A run that begins in the middle of the history of another one.
+#[derive(Debug)]
+pub struct Adopted {
+    pub new: NewRun,
+    pub plan: Arc<Plan>,
+    pub history: History,
+    /// What was taken in so far.
+    pub inputs: Vec<Stamped>,
+    /// The run whose id and seed it keeps.
+    pub identity: RunId,
+}
+
 /// What happened.
 #[derive(Debug)]
 pub enum Event {
@@ -97,6 +110,11 @@ pub enum Event {
         plan: Arc<Plan>,
         input: Value,
     },
+    /// A run begins that has a history already.
+    Adopt {
+        token: Token,
+        adopted: Box<Adopted>,
+    },
     /// The answer to [`Action::Load`].
     Loaded {
         run: RunId,
@@ -106,6 +124,15 @@ pub enum Event {
         run: RunId,
         id: ObligationId,
         outcome: Outcome,
+        /// It was found in the journal of the run that this one was forked from.
+        reused: bool,
+    },
+    /// An effect that the origin of its run knows nothing of.
+    Anew {
+        run: RunId,
+        plan: Arc<Plan>,
+        id: ObligationId,
+        effect: Effect,
     },
     Deliver(Delivery),
     Control {
@@ -139,6 +166,8 @@ pub enum Action {
         plan: Arc<Plan>,
         id: ObligationId,
         effect: Effect,
+        /// Where it may have been carried out already.
+        origin: Option<Arc<Origin>>,
     },
     Abort {
         run: RunId,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ferrovia_dsl::plan::Plan;
-use ferrovia_engine::{Cx, Input, Refusal, Run, RuntimeInfo, Step, TraceEntry, step};
+use ferrovia_dsl::plan::{Plan, PlanHash};
+use ferrovia_engine::{Cx, Input, Obligation, Refusal, Run, RuntimeInfo, Step, TraceEntry, step};
 use ferrovia_store::format::v1::{Digest, Record, Stamped, State};
 use ferrovia_store::{RunId, StoreError};
 use serde::Serialize;
@@ -89,7 +89,8 @@ impl History {
         }
     }
 
-    /// Takes one record in; `see` is shown the trace of each of its inputs. Answers what the record gave.
+    /// Takes one record in; `see` is shown the trace of each of its inputs. Answers what the record gave. One with
+    /// which the run changes its plan needs all that came before: see [`replay`].
     pub fn take(
         &mut self,
         plan: &Plan,
@@ -97,23 +98,84 @@ impl History {
         record: &[u8],
         mut see: impl FnMut(&[TraceEntry]),
     ) -> Result<(), ReplayError> {
+        self.take_seeing(plan, seq, record, |seen| see(&seen.step.trace))
+    }
+
+    fn take_seeing(
+        &mut self,
+        plan: &Plan,
+        seq: u64,
+        record: &[u8],
+        mut see: impl FnMut(Seen<'_>),
+    ) -> Result<(), ReplayError> {
         if seq != self.seq + 1 {
             return Err(ReplayError::Gap(self.seq + 1));
         }
         let record = Record::decode(record)?;
-        if let Some(release) = &record.release {
-            self.runtime.version = release.clone();
-        }
-        for Stamped { at_ms, input } in record.inputs {
-            let taken = self.input(plan, input, at_ms);
+        self.begin(&record);
+        for stamped in record.inputs {
+            let asked = stamped.input.settles();
+            let asked = asked.and_then(|id| self.run.obligations().get(id).cloned());
+            let taken = self.input(plan, stamped.input.clone(), stamped.at_ms);
             let step = taken.map_err(|refusal| ReplayError::Refused { seq, refusal })?;
-            see(&step.trace);
+            see(Seen {
+                plan,
+                seq,
+                stamped: &stamped,
+                asked: asked.as_ref(),
+                step: &step,
+            });
         }
         if self.digest != record.digest {
             return Err(ReplayError::Diverged(seq));
         }
         self.seq = seq;
         Ok(())
+    }
+
+    /// What the first record says of the run as a whole.
+    fn begin(&mut self, record: &Record) {
+        if let Some(release) = &record.release {
+            self.runtime.version = release.clone();
+        }
+        if let Some(origin) = record.identity {
+            self.run = Run::new(origin.to_string(), seed(origin));
+        }
+    }
+
+    /// Follows another plan from here on, as if it had from the start. Refused if the inputs do not fit that plan.
+    pub(crate) fn moved(
+        &self,
+        to: &Plan,
+        records: &[(u64, Vec<u8>)],
+    ) -> Result<History, ReplayError> {
+        let RuntimeInfo { version, .. } = &self.runtime;
+        let mut history = History {
+            run: Run::new(self.run.id().clone(), 0),
+            runtime: RuntimeInfo {
+                version: version.clone(),
+                ..self.runtime.clone()
+            },
+            digest: Digest::default(),
+            at_ms: i64::MIN,
+            seq: 0,
+        };
+        for (seq, record) in records {
+            let record = Record::decode(record)?;
+            if *seq == 1 {
+                let known = record.identity.or_else(|| self.run.id().parse().ok());
+                if let Some(id) = known {
+                    history.run = Run::new(id.to_string(), seed(id));
+                }
+            }
+            for Stamped { at_ms, input, .. } in record.inputs {
+                let taken = history.input(to, input, at_ms);
+                taken.map_err(|refusal| ReplayError::Refused { seq: *seq, refusal })?;
+            }
+        }
+        history.seq = self.seq;
+        history.digest = chained(self.digest, &to.hash.0);
+        Ok(history)
     }
 
     /// One input at its time. A refused one changes nothing.
@@ -129,15 +191,91 @@ impl History {
     }
 }
 
+/// What a replay shows of each input.
+pub struct Seen<'a> {
+    pub plan: &'a Plan,
+    pub seq: u64,
+    pub stamped: &'a Stamped,
+    /// What the input settled, as it was owed before.
+    pub asked: Option<&'a Obligation>,
+    pub step: &'a Step,
+}
+
+/// Replays a run from its first record. `read` gives records from a position on, as many as it likes, and none behind
+/// the last one; `plan` finds plans, the first being that of the index row.
+pub fn replay<E: From<ReplayError>>(
+    run: RunId,
+    now: PlanHash,
+    runtime: RuntimeInfo,
+    mut read: impl FnMut(u64) -> Result<Vec<(u64, Vec<u8>)>, E>,
+    plan: impl Fn(PlanHash) -> Result<Arc<Plan>, E>,
+    mut see: impl FnMut(Seen<'_>),
+    mut after: impl FnMut(&History) -> Result<(), E>,
+) -> Result<History, E> {
+    let mut moves = Vec::new();
+    each(&mut read, |seq, record| {
+        let moved = Record::moved(record).map_err(ReplayError::from)?;
+        moves.extend(moved.map(|moved| (seq, moved)));
+        Ok(())
+    })?;
+    let mut follows = plan(moves.first().map_or(now, |(_, moved)| moved.from))?;
+    let mut history = History::new(run, runtime);
+    loop {
+        let records = read(history.seq + 1)?;
+        if records.is_empty() {
+            return Ok(history);
+        }
+        for (seq, record) in &records {
+            let moved = moves.iter().find(|(at, _)| at == seq);
+            if let Some((_, moved)) = moved {
+                follows = plan(moved.to)?;
+                let mut before = Vec::new();
+                each(&mut read, |at, record| {
+                    if at < *seq {
+                        before.push((at, record.to_vec()));
+                    }
+                    Ok(())
+                })?;
+                history = history.moved(&follows, &before)?;
+            }
+            history.take_seeing(&follows, *seq, record, &mut see)?;
+            after(&history)?;
+        }
+    }
+}
+
+fn each<E>(
+    read: &mut impl FnMut(u64) -> Result<Vec<(u64, Vec<u8>)>, E>,
+    mut act: impl FnMut(u64, &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut from = 1;
+    loop {
+        let records = read(from)?;
+        let Some((last, _)) = records.last() else {
+            return Ok(());
+        };
+        from = last + 1;
+        for (seq, record) in &records {
+            act(*seq, record)?;
+        }
+    }
+}
+
 /// Chains what a step gave to what came before.
 fn extend(before: Digest, step: &Step) -> Digest {
     let mut bytes = Vec::with_capacity(512);
-    bytes.extend_from_slice(&before.0.to_le_bytes());
     let mut serializer = rmp_serde::Serializer::new(&mut bytes);
     (&step.trace, &step.commands)
         .serialize(&mut serializer)
         .expect("memory takes all that can be encoded");
-    let sum = Sha256::digest(&bytes);
+    chained(before, &bytes)
+}
+
+fn chained(before: Digest, what: &[u8]) -> Digest {
+    let sum = Sha256::new()
+        .chain_update(before.0.to_le_bytes())
+        .chain_update(what)
+        .finalize();
     let (half, _) = sum.split_at(16);
     Digest(u128::from_le_bytes(
         half.try_into().expect("sixteen bytes were split off"),

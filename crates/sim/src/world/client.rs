@@ -29,6 +29,7 @@ impl World {
             created_ms: self.now_ms,
             labels: Vec::new(),
             key: Some(format!("start-{number}").into()),
+            origin: None,
         };
         let token = Token(self.next_token);
         self.next_token += 1;

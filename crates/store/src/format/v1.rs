@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use ferrovia_dsl::plan::PlanHash;
 use ferrovia_engine::{Input, Outcome, Run};
 use ferrovia_expr::Value;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, open, seal};
+use crate::ids::RunId;
 use crate::journal::StoreError;
 
 /// What happened to a run, in order, and what it came to.
@@ -17,9 +19,22 @@ pub struct Record {
     /// With the first record: the release that runs it, which is `$runtime.version` for as long as the run lives.
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Arc<str>>,
+    /// With the first record of a fork: the run whose id and seed it keeps.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<RunId>,
+    /// The run leaves one plan for another here, which it follows as if it had from its start.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Moved>,
     /// The chained digest of trace and commands up to here: what a replay has to arrive at.
     #[serde(rename = "d")]
     pub digest: Digest,
+}
+
+/// From one plan to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    pub from: PlanHash,
+    pub to: PlanHash,
 }
 
 /// An input with the time that the run saw.
@@ -29,6 +44,9 @@ pub struct Stamped {
     pub at_ms: i64,
     #[serde(rename = "i")]
     pub input: Input,
+    /// It was taken over from the origin of a fork.
+    #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
 }
 
 /// The first half of a SHA-256.
@@ -53,6 +71,16 @@ impl Record {
 
     pub fn decode(bytes: &[u8]) -> Result<Record, StoreError> {
         open(Kind::Record, bytes)
+    }
+
+    /// Whether the run changes its plan with this record, without reading the rest of it.
+    pub fn moved(bytes: &[u8]) -> Result<Option<Moved>, StoreError> {
+        #[derive(Deserialize)]
+        struct Only {
+            #[serde(rename = "p", default)]
+            moved: Option<Moved>,
+        }
+        open::<Only>(Kind::Record, bytes).map(|only| only.moved)
     }
 }
 

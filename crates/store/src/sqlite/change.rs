@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ferrovia_dsl::plan::PlanHash;
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
@@ -162,6 +163,9 @@ impl Change<'_> {
             _ => {}
         }
         self.remember(run, known.map(|known| Known { seq, ..known }));
+        if let Some((plan, version)) = &append.migrate {
+            self.migrate(run, *plan, version)?;
+        }
         for (to, kind) in &append.deliver {
             let open = self.known(*to)?.filter(|run| run.status < TERMINAL);
             if let Some(open) = open {
@@ -181,6 +185,33 @@ impl Change<'_> {
                     .push(self.deliver(shard, child, kind, None)?);
             }
         }
+        Ok(())
+    }
+
+    fn migrate(
+        &mut self,
+        run: RunId,
+        plan: PlanHash,
+        version: &Arc<str>,
+    ) -> Result<(), StoreError> {
+        let plan = self.memory.names.plan(self.connection, plan)?;
+        let (namespace, name): (Arc<str>, Arc<str>) = self
+            .connection
+            .prepare_cached(
+                "SELECT w.namespace, w.name FROM runs r JOIN workflows w ON w.id = r.workflow WHERE r.id = ?1",
+            )
+            .and_then(|mut select| {
+                select.query_row([number(run)], |row| Ok((row.get(0)?, row.get(1)?)))
+            })
+            .map_err(failed)?;
+        let workflow = self
+            .memory
+            .names
+            .workflow(self.connection, &namespace, &name, version)?;
+        self.execute(
+            "UPDATE runs SET plan = ?2, workflow = ?3 WHERE id = ?1",
+            params![number(run), plan, workflow],
+        )?;
         Ok(())
     }
 
@@ -356,10 +387,13 @@ impl Change<'_> {
         };
         let labels = (!new.labels.is_empty())
             .then(|| rmp_serde::to_vec(&new.labels).expect("memory takes all texts"));
+        let origin = new.origin.as_ref();
+        let origin =
+            origin.map(|origin| rmp_serde::to_vec(origin).expect("memory takes all origins"));
         let created = self.execute(
             "INSERT INTO runs (id, shard, plan, workflow, status, wake_ms, active, created_ms, updated_ms, depth,
-                               parent, obligation, key, labels, reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+                               parent, obligation, key, labels, reason, origin)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
              ON CONFLICT (id) DO NOTHING",
             params![
                 number(new.id),
@@ -377,6 +411,7 @@ impl Change<'_> {
                 new.key.as_deref(),
                 labels,
                 summary.reason.as_deref(),
+                origin,
             ],
         )?;
         if created == 0 {

@@ -160,13 +160,13 @@ pub(super) fn summary(connection: &Connection, run: RunId) -> Result<Option<Summ
     let summary = connection
         .prepare_cached(
             "SELECT r.id, r.shard, p.hash, w.namespace, w.name, w.version, r.parent, r.obligation, r.depth,
-                    r.created_ms, r.labels, r.key, r.status, r.wake_ms, r.active, r.updated_ms, r.reason
+                    r.created_ms, r.labels, r.key, r.status, r.wake_ms, r.active, r.updated_ms, r.reason, r.origin
              FROM runs r LEFT JOIN plans p ON p.id = r.plan LEFT JOIN workflows w ON w.id = r.workflow
              WHERE r.id = ?1",
         )
         .and_then(|mut select| select.query_row([number(run)], summary_of).optional())
         .map_err(|error| in_run(run, failed(error)))?;
-    let Some((summary, labels)) = summary else {
+    let Some((summary, labels, origin)) = summary else {
         return Ok(None);
     };
     let mut summary =
@@ -175,8 +175,16 @@ pub(super) fn summary(connection: &Connection, run: RunId) -> Result<Option<Summ
         summary.run.labels = rmp_serde::from_slice(&labels)
             .map_err(|error| damaged(format!("the labels of run {run}"), error.to_string()))?;
     }
+    if let Some(origin) = origin {
+        let origin = rmp_serde::from_slice(&origin)
+            .map_err(|error| damaged(format!("the origin of run {run}"), error.to_string()))?;
+        summary.run.origin = Some(origin);
+    }
     Ok(Some(summary))
 }
+
+/// A row, with its labels and its origin as they are stored; no summary for a status that no release wrote.
+type Raw = (Option<Summary>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 fn in_run(run: RunId, error: StoreError) -> StoreError {
     match error {
@@ -185,8 +193,7 @@ fn in_run(run: RunId, error: StoreError) -> StoreError {
     }
 }
 
-/// The index row, with its labels as they are stored; nothing for a status that no release wrote.
-fn summary_of(row: &Row<'_>) -> rusqlite::Result<(Option<Summary>, Option<Vec<u8>>)> {
+fn summary_of(row: &Row<'_>) -> rusqlite::Result<Raw> {
     let parent: Option<u64> = row.get(6)?;
     let obligation: Option<Arc<str>> = row.get(7)?;
     let run = NewRun {
@@ -204,6 +211,7 @@ fn summary_of(row: &Row<'_>) -> rusqlite::Result<(Option<Summary>, Option<Vec<u8
         created_ms: row.get(9)?,
         labels: Vec::new(),
         key: row.get(11)?,
+        origin: None,
     };
     let labels = row.get(10)?;
     let (wake_ms, active, updated_ms, reason) =
@@ -216,7 +224,7 @@ fn summary_of(row: &Row<'_>) -> rusqlite::Result<(Option<Summary>, Option<Vec<u8
         updated_ms,
         reason,
     });
-    Ok((summary, labels))
+    Ok((summary, labels, row.get(17)?))
 }
 
 const DEFINITION: &str = "SELECT p.hash, w.namespace, w.name, w.version, d.text, d.links, d.added_ms

@@ -106,6 +106,7 @@ CREATE TABLE entries (
 ) WITHOUT ROWID;
 CREATE INDEX entries_expire ON entries (expires_ms) WHERE expires_ms IS NOT NULL;
 CREATE INDEX entries_by_revision ON entries (revision);
+ALTER TABLE runs ADD COLUMN origin BLOB;
 "];
 
 /// Opens the one connection that writes, and makes the tables that are not there.
