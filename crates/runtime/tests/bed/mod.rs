@@ -1,0 +1,234 @@
+//! A node over a journal in memory, and a service that answers, fails or holds calls as the test says.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use ferrovia_dsl::compile::{Links, Options, compile};
+use ferrovia_dsl::plan::Plan;
+use ferrovia_engine::{Ending, RuntimeInfo};
+use ferrovia_expr::Value;
+use ferrovia_runtime::port::{Call, Executor, Fault, FaultKind, Success};
+use ferrovia_runtime::shard::{ReplayError, replay};
+use ferrovia_runtime::{Compiler, Executors, Limits, Node, NodeConfig, Retention, StartRequest};
+use ferrovia_store::format::v1::Record;
+use ferrovia_store::{Definition, Journal, Memory, RunId, Status, Summary};
+use tokio::sync::watch;
+
+/// Answers every call with the path that was called, unless it is to fail.
+pub(crate) struct Service {
+    seen: Mutex<Vec<(String, Arc<str>)>>,
+    failing: Mutex<HashSet<String>>,
+    open: watch::Sender<bool>,
+}
+
+#[async_trait]
+impl Executor for Service {
+    async fn execute(&self, call: Call) -> Result<Success, Fault> {
+        let endpoint = call.arguments.get("endpoint");
+        let uri = endpoint
+            .and_then(|endpoint| endpoint.get("uri"))
+            .or(endpoint);
+        let uri = uri.and_then(Value::as_str).expect("a call has an endpoint");
+        let path = uri.trim_start_matches("http://s").to_owned();
+        let failing = {
+            let mut seen = self.seen.lock().expect("no holder panics");
+            seen.push((path.clone(), call.idempotency_key.clone()));
+            let failing = self.failing.lock().expect("no holder panics");
+            failing.contains(&path)
+        };
+        let mut open = self.open.subscribe();
+        open.wait_for(|open| *open)
+            .await
+            .expect("the service lives");
+        if failing {
+            return Err(Fault {
+                kind: FaultKind::Communication,
+                status: Some(503),
+                title: "Busy".into(),
+                detail: None,
+            });
+        }
+        Ok(Success {
+            output: path.into(),
+            authorization_scheme: None,
+        })
+    }
+}
+
+pub(crate) struct Bed {
+    pub(crate) node: Node,
+    journal: Arc<dyn Journal>,
+    service: Arc<Service>,
+}
+
+struct FromText;
+
+impl Compiler for FromText {
+    fn compile(&self, definition: &Definition) -> Result<Arc<Plan>, String> {
+        Ok(plan(&definition.text))
+    }
+}
+
+pub(crate) fn plan(text: &str) -> Arc<Plan> {
+    let root = ferrovia_dsl::source::parse(text).expect("it is YAML");
+    let compiled = compile(text, &root, &Links::default(), Options::default());
+    match compiled {
+        Ok(compiled) => Arc::new(compiled.plan),
+        Err(findings) => panic!("{text}: {findings:?}"),
+    }
+}
+
+pub(crate) fn workflow(name: &str, tasks: &str) -> String {
+    format!(
+        "document: {{ dsl: '1.0.3', namespace: test, name: {name}, version: '1.0.0' }}\ndo:{tasks}"
+    )
+}
+
+fn runtime() -> RuntimeInfo {
+    RuntimeInfo {
+        name: "Ferrovia".into(),
+        version: "test".into(),
+        metadata: Value::Null,
+    }
+}
+
+impl Bed {
+    pub(crate) async fn open() -> Bed {
+        let service = Arc::new(Service {
+            seen: Mutex::default(),
+            failing: Mutex::default(),
+            open: watch::Sender::new(true),
+        });
+        Bed::over(Arc::new(Memory::new(2)), service, 1).await
+    }
+
+    /// Another process takes over. The calls of the old one are left alone.
+    pub(crate) async fn reopen(self) -> Bed {
+        Bed::over(self.journal.clone(), self.service.clone(), 2).await
+    }
+
+    async fn over(journal: Arc<dyn Journal>, service: Arc<Service>, salt: u64) -> Bed {
+        let executor: Arc<dyn Executor> = service.clone();
+        let executors: Executors = [("http", executor)].into_iter().collect();
+        let opened = Node::open(NodeConfig {
+            journal: journal.clone(),
+            executors,
+            compiler: Arc::new(FromText),
+            runtime: runtime(),
+            secrets: Value::Null,
+            limits: Limits::default(),
+            retention: Retention::default(),
+            salt,
+        });
+        Bed {
+            node: opened.await.expect("the journal opens"),
+            journal,
+            service,
+        }
+    }
+
+    pub(crate) async fn define(&self, text: &str) -> Arc<Plan> {
+        let plan = plan(text);
+        let defined = self.node.define(plan.clone(), text, &[]).await;
+        defined.expect("it is kept");
+        plan
+    }
+
+    pub(crate) async fn start(&self, plan: &Arc<Plan>, input: Value) -> RunId {
+        let started = self.node.start(StartRequest {
+            plan: plan.clone(),
+            input,
+            key: None,
+            labels: Vec::new(),
+        });
+        started.await.expect("it starts")
+    }
+
+    pub(crate) async fn run_to_end(&self, plan: &Arc<Plan>, input: Value) -> RunId {
+        let run = self.start(plan, input).await;
+        self.ended(run).await;
+        run
+    }
+
+    /// How a run ends, which may be over already.
+    pub(crate) async fn ended(&self, run: RunId) -> Ending {
+        let hearing = self.node.on_ending(run);
+        if !self.status(run).is_terminal() {
+            return hearing.ending().await.expect("it ends");
+        }
+        let history = self.replays(run);
+        history.expect("it has ended")
+    }
+
+    pub(crate) async fn until(&self, mut holds: impl FnMut() -> bool) {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub(crate) fn summary(&self, run: RunId) -> Summary {
+        let summary = self.journal.summary(run).expect("it is readable");
+        summary.expect("it is there")
+    }
+
+    pub(crate) fn status(&self, run: RunId) -> Status {
+        self.summary(run).status
+    }
+
+    pub(crate) fn child(&self, run: RunId) -> RunId {
+        let children = self.journal.children(run).expect("it is readable");
+        children.first().expect("it has a child").run.id
+    }
+
+    /// When the first timer was due that a run waited for, as its journal has it.
+    pub(crate) fn first_wake(&self, run: RunId) -> Option<i64> {
+        let records = self.journal.records(run, 1, 1).expect("it is readable");
+        let record = Record::decode(&records[0].1).expect("it is a record");
+        Some(record.inputs[0].at_ms + 3_600_000)
+    }
+
+    /// Replays a run from nothing but its journal. Answers how it ended.
+    pub(crate) fn replays(&self, run: RunId) -> Option<Ending> {
+        let replayed = replay::<ReplayError>(
+            run,
+            self.summary(run).run.plan,
+            runtime(),
+            |from| Ok(self.journal.records(run, from, 3).expect("it is readable")),
+            |hash| Ok(self.node.plan(hash).expect("it is known")),
+            |_| {},
+            |_| Ok(()),
+        );
+        let history = replayed.expect("it comes out as it was");
+        history.run.ending().cloned()
+    }
+
+    pub(crate) fn fail(&self, path: &str) {
+        let mut failing = self.service.failing.lock().expect("no holder panics");
+        failing.insert(path.to_owned());
+    }
+
+    pub(crate) fn work(&self, path: &str) {
+        let mut failing = self.service.failing.lock().expect("no holder panics");
+        failing.remove(path);
+    }
+
+    /// Calls wait from now on.
+    pub(crate) fn hold(&self) {
+        self.service.open.send_replace(false);
+    }
+
+    pub(crate) fn release(&self) {
+        self.service.open.send_replace(true);
+    }
+
+    pub(crate) fn calls(&self) -> Vec<String> {
+        let seen = self.service.seen.lock().expect("no holder panics");
+        seen.iter().map(|(path, _)| path.clone()).collect()
+    }
+
+    pub(crate) fn keys(&self) -> Vec<Arc<str>> {
+        let seen = self.service.seen.lock().expect("no holder panics");
+        seen.iter().map(|(_, key)| key.clone()).collect()
+    }
+}
