@@ -10,6 +10,7 @@ mod extension;
 mod flow;
 mod function;
 mod reference;
+mod schedule;
 mod secret;
 mod site;
 mod task;
@@ -170,6 +171,7 @@ impl<'n> Compiler<'n> {
         let output = self.output(at.get("output").as_ref(), Site::WorkflowOutput);
         let timeout = self.timeout(&at);
         let schedule = at.get("schedule").map(|schedule| self.schedule(&schedule));
+        self.check_schedule_settings(&at);
         self.check_unused_functions(&at);
         self.check_unused_extensions();
         let definition = root.to_value();

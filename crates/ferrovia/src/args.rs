@@ -38,6 +38,12 @@ pub(crate) enum Command {
     /// Put a copy back
     #[command(after_help = crate::backup::RESTORE_EXAMPLES)]
     Restore(crate::backup::RestoreArgs),
+    /// Print the settings that hold, and where each comes from
+    #[command(after_help = crate::config::EXAMPLES)]
+    Config(crate::config::ConfigArgs),
+    /// Measure how fast durable runs are on this machine
+    #[command(after_help = crate::bench::EXAMPLES)]
+    Bench(Box<crate::bench::BenchArgs>),
     /// Print the page about the code of a finding or an error, such as FV0301
     Explain(ExplainArgs),
     /// Print the JSON Schema of workflow definitions, for editors
@@ -194,7 +200,7 @@ pub(crate) struct ReachArgs {
 }
 
 /// Reads `500ms`, `20s`, `5m`, `2h`, `1d`, or an ISO 8601 duration.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let refused =
         || format!("`{text}` is not a duration; write for instance 500ms, 20s, 5m, 2h or PT1M30S");
     if text.starts_with('P') {

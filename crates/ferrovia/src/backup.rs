@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ferrovia_store::Existing;
 
-use crate::data::{Data, DataArgs};
+use crate::data::DataArgs;
 use crate::exit::Exit;
 use crate::out;
 
@@ -45,9 +45,10 @@ pub(crate) struct RestoreArgs {
 }
 
 pub(crate) fn backup(args: &BackupArgs) -> Exit {
-    let copied = Data(&args.data.data)
-        .read()
-        .and_then(|store| Ok(store.backup(&args.file, |_, _| {})?));
+    let copied = args
+        .data
+        .directory()
+        .and_then(|data| Ok(data.read()?.backup(&args.file, |_, _| {})?));
     match copied {
         Ok(()) => out::result(&format!("{}: copied", args.file.display()), Exit::Completed),
         Err(error) => refuse(&error),
@@ -60,11 +61,12 @@ pub(crate) fn restore(args: &RestoreArgs) -> Exit {
     } else {
         Existing::Refuse
     };
-    match Data(&args.data.data).restore(&args.file, existing) {
-        Ok(()) => {
-            let place = args.data.data.display();
-            out::result(&format!("{place}: restored"), Exit::Completed)
-        }
+    let restored = args.data.directory().and_then(|data| {
+        data.restore(&args.file, existing)?;
+        Ok(data)
+    });
+    match restored {
+        Ok(data) => out::result(&format!("{}: restored", data.0.display()), Exit::Completed),
         Err(error) => refuse(&error),
     }
 }

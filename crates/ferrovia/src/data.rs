@@ -10,6 +10,8 @@ use clap::Args;
 use ferrovia_expr::{Object, Value};
 use ferrovia_store::{Existing, Journal, Options, Sqlite, StoreError};
 
+use crate::config::{Given, Loaded, load};
+
 /// The database.
 const DATABASE: &str = "ferrovia.db";
 /// The lock of the store, which has the number of the process that holds it.
@@ -20,26 +22,42 @@ const SERVER: &str = "server.json";
 /// Where a command finds the data directory.
 #[derive(Args, Clone)]
 pub(crate) struct DataArgs {
-    /// Where runs are kept
-    #[arg(
-        long,
-        value_name = "DIRECTORY",
-        default_value = ".ferrovia",
-        global = true
-    )]
-    pub(crate) data: PathBuf,
+    /// Where runs are kept: `data.directory` of ferrovia.toml, or `.ferrovia`, unless given
+    #[arg(long, value_name = "DIRECTORY", global = true)]
+    data: Option<PathBuf>,
+    /// The file of settings; ferrovia.toml in the current directory or one above it unless given
+    #[arg(long, value_name = "FILE", env = "FERROVIA_CONFIG", global = true)]
+    config: Option<PathBuf>,
 }
 
-pub(crate) struct Data<'p>(pub(crate) &'p Path);
+impl DataArgs {
+    /// The settings, with those of the command line.
+    pub(crate) fn settings(&self, mut given: Given) -> anyhow::Result<Loaded> {
+        if let Some(data) = &self.data {
+            given.push(("data.directory", data.to_string_lossy().into()));
+        }
+        load(self.config.as_deref(), given)
+    }
 
-impl Data<'_> {
+    /// The data directory.
+    pub(crate) fn directory(&self) -> anyhow::Result<Data> {
+        Ok(Data(self.settings(Given::new())?.config.data.directory))
+    }
+}
+
+pub(crate) struct Data(pub(crate) PathBuf);
+
+impl Data {
     pub(crate) fn database(&self) -> PathBuf {
         self.0.join(DATABASE)
     }
 
     /// Makes the directory where there is none. Only its owner may look into it.
     fn make(&self) -> anyhow::Result<()> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(self.0);
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0);
         made.with_context(|| self.0.display().to_string())
     }
 

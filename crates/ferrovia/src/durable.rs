@@ -13,6 +13,7 @@ use ferrovia_runtime::{
 use ferrovia_store::Journal;
 
 use crate::args::{Output, RunArgs};
+use crate::config::Config;
 use crate::data::{Data, settled};
 use crate::definitions;
 use crate::document::{Document, show};
@@ -26,13 +27,12 @@ use crate::run::{Failure, interrupted, read_events, read_input, read_secrets};
 use crate::stored::{Defined, Recompile, runtime};
 use crate::trace::Trace;
 
-/// Effects that are carried out at the same time.
-const CONCURRENT_EFFECTS: usize = 256;
 /// How often what has happened is shown.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Opens what drives the runs of a journal.
 pub(crate) async fn open(
+    config: &Config,
     journal: Arc<dyn Journal>,
     executors: Executors,
     secrets: Object,
@@ -43,7 +43,8 @@ pub(crate) async fn open(
         compiler: Arc::new(Recompile),
         runtime: runtime(),
         secrets: secrets.into(),
-        concurrent_effects: CONCURRENT_EFFECTS,
+        limits: config.limits.limits(),
+        retention: config.retention.retention(),
         salt: rand::random(),
     });
     Ok(node.await?)
@@ -82,8 +83,11 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
     let (_, mut defined) = definitions::collect(&ready.plan, &document.directory, &reach).await?;
     show(&ready.warnings, &document.name, &document.text);
     let interrupted = interrupted().map_err(anyhow::Error::from)?;
-    let journal = Data(&args.data.data).open()?;
+    let loaded = args.data.settings(Vec::new())?;
+    let data = Data(loaded.config.data.directory.clone());
+    let journal = data.open()?;
     let node = open(
+        &loaded.config,
         journal.clone(),
         reach.connectors.executors.into_iter().collect(),
         secrets.unwrap_or_default(),
@@ -98,7 +102,6 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
         let kept = node.define(plan, &text, links.as_bytes()).await;
         kept.map_err(anyhow::Error::from)?;
     }
-    let (sender, ended) = tokio::sync::oneshot::channel();
     let plan = ready.plan.clone();
     let request = StartRequest {
         plan: ready.plan,
@@ -106,13 +109,10 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
         key: None,
         labels: Vec::new(),
     };
-    let started = node.start(request, Some(sender)).await;
-    let run = started.map_err(anyhow::Error::from)?;
+    let started = node.start_and_hear(request).await;
+    let (run, hearing) = started.map_err(anyhow::Error::from)?;
     if shows(args) {
-        out::note(format_args!(
-            "run {run}, kept in {}",
-            args.data.data.display()
-        ));
+        out::note(format_args!("run {run}, kept in {}", data.0.display()));
     }
     for (after, event) in events.unwrap_or_default() {
         let node = node.clone();
@@ -129,11 +129,12 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
     };
     let mut follower = Follower::new(run, plan, &node);
     let (limit, failed) = (limit(args.timeout), node.failed());
+    let ended = hearing.ending();
     tokio::pin!(ended, interrupted, limit, failed);
     let mut look = tokio::time::interval(LOOK);
     let ending = loop {
         tokio::select! {
-            ending = &mut ended => break ending.ok(),
+            ending = &mut ended => break ending,
             () = &mut interrupted => break None,
             () = &mut limit => break None,
             why = &mut failed => {
@@ -143,12 +144,20 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
             _ = look.tick(), if shows(args) => follower.catch_up(&node, &mut origins)?,
         }
     };
+    node.drain(ferrovia_server::GRACE).await;
     settled(&*journal).await;
     follower.catch_up(&node, &mut origins)?;
     let origin = origins.last;
     // Leaves the terminal to the result.
     drop(observer);
-    Ok(finish(args, follower, ending, &document, origin.as_ref()))
+    Ok(finish(
+        args,
+        &data,
+        follower,
+        ending,
+        &document,
+        origin.as_ref(),
+    ))
 }
 
 /// Whether somebody sees how the run goes.
@@ -175,6 +184,7 @@ async fn limit(timeout: Option<Duration>) {
 
 fn finish(
     args: &RunArgs,
+    data: &Data,
     follower: Follower,
     ending: Option<Ending>,
     document: &Document,
@@ -191,7 +201,7 @@ fn finish(
         out::note(format_args!(
             "run {} goes on in the next `ferrovia serve --data {}`",
             follower.run,
-            args.data.data.display()
+            data.0.display()
         ));
     }
     let emitted = follower.emitted.into_iter();

@@ -2,8 +2,10 @@
 
 mod args;
 mod backup;
+mod bench;
 mod check;
 mod commands;
+mod config;
 mod data;
 mod definitions;
 mod document;
@@ -26,6 +28,11 @@ mod trace;
 
 use args::{Cli, Command};
 use exit::Exit;
+
+/// Values are made in one thread and dropped in another; the allocator of the system makes threads wait for each other
+/// then.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Stack of the threads that step runs: deeply nested data is walked recursively.
 const THREAD_STACK_BYTES: usize = 8 * 1024 * 1024;
@@ -64,6 +71,8 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Replay(args) => replay::replay(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
+        Command::Config(args) => config::config(&args),
+        Command::Bench(args) => bench::bench(args).await,
         Command::Explain(args) => explain::explain(&args),
         Command::Schema => out::result(
             &ferrovia_dsl::shape::json_schema().to_json_pretty(),

@@ -8,7 +8,7 @@ use ferrovia_store::format::v1::State;
 use ferrovia_store::{RunId, Snapshot};
 
 use crate::args::Output;
-use crate::data::{Data, DataArgs};
+use crate::data::DataArgs;
 use crate::exit::Exit;
 use crate::out;
 use crate::runs::table;
@@ -49,8 +49,8 @@ struct Proof {
 }
 
 pub(crate) fn replay(args: &ReplayArgs) -> Exit {
-    let proved = Data(&args.data.data).read().and_then(|journal| {
-        let runs = Reading::new(journal.into());
+    let proved = args.data.directory().and_then(|data| {
+        let runs = Reading::new(data.read()?.into());
         prove(&runs, args.run)
     });
     match proved {

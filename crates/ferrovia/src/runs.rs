@@ -15,7 +15,7 @@ use ferrovia_server::{PAGE_MAX, view};
 use ferrovia_store::{Filter, Page, RunId, Status, Summary};
 
 use crate::args::Output;
-use crate::data::{Data, DataArgs};
+use crate::data::DataArgs;
 use crate::exit::Exit;
 use crate::out;
 use crate::steer::steer;
@@ -141,7 +141,9 @@ pub(crate) async fn runs(args: Box<RunsArgs>) -> Exit {
 async fn answer(args: &RunsArgs) -> anyhow::Result<Exit> {
     let place = match &args.server {
         Some(url) => Place::Server(Server::new(url)?),
-        None => Place::Data(Arc::new(Reading::new(Data(&args.data.data).read()?.into()))),
+        None => Place::Data(Arc::new(Reading::new(
+            args.data.directory()?.read()?.into(),
+        ))),
     };
     let control = match &args.command {
         RunsCommand::List(list) => {
@@ -309,7 +311,7 @@ impl Place {
         if let Place::Server(server) = self {
             return server.control(run, &control).await;
         }
-        let data = Data(&args.data.data);
+        let data = args.data.directory()?;
         let runs = match data.open() {
             Ok(journal) => Arc::new(Reading::new(journal)),
             Err(error) => {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use ferrovia_connect::egress::Rule;
 use ferrovia_dsl::plan::VersionReq;
 use ferrovia_runtime::Node;
 use ferrovia_server::{Config, Hosts};
@@ -12,6 +13,7 @@ use ferrovia_store::Sqlite;
 use tokio::net::TcpListener;
 
 use crate::args::ReachArgs;
+use crate::config::{Config as Settings, Given, Loaded};
 use crate::data::{Data, DataArgs, settled};
 use crate::document::{Document, show};
 use crate::durable;
@@ -41,12 +43,12 @@ Exit codes: 0 stopped by a signal, 1 the store failed, 2 a definition or the usa
 
 #[derive(Args)]
 pub(crate) struct ServeArgs {
-    /// Workflow definitions, or directories of them; the current directory and `workflows` unless given
+    /// Workflow definitions, or directories of them; the project's directory and `workflows` in it unless given
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    /// Where to listen, 127.0.0.1:8080 unless given; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
     /// Listen on an address that others can reach, although nobody has to sign in
     #[arg(long)]
     insecure_listen: bool,
@@ -74,28 +76,33 @@ pub(crate) async fn serve(args: Box<ServeArgs>) -> Exit {
 }
 
 async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
-    let public = !args.listen.ip().is_loopback();
-    if public && !args.insecure_listen {
+    let loaded = args.data.settings(args.given())?;
+    let config = &loaded.config;
+    let listen = config.server.listen;
+    let public = !listen.ip().is_loopback();
+    if public && !config.server.insecure_listen {
         bail!(
             "{} can be reached from outside, and nobody has to sign in yet: whoever reaches it can start and end runs \
              and read their data; listen on 127.0.0.1 or [::1], or say --insecure-listen",
-            args.listen
+            listen
         );
     }
     if args.reach.secrets_in_data {
         bail!("--secrets-in-data would write secrets into the journal");
     }
     let stop = interrupted()?;
-    let paths = paths(&args.paths);
+    let paths = paths(&loaded);
     let files = files(&paths)?;
-    let reach = Reach::new(&args.reach, &base(&files))?;
+    let reach = Reach::new(&reach_args(config, &args.reach)?, &base(&files, &loaded))?;
     let Some(defined) = read_all(&files, &reach).await else {
         return Ok(Exit::Refused);
     };
-    let secrets = args.secrets.as_deref().map(read_secrets).transpose()?;
-    let data = Data(&args.data.data);
+    let secrets = config.secrets.file.as_deref();
+    let secrets = secrets.map(read_secrets).transpose()?;
+    let data = Data(config.data.directory.clone());
     let journal = data.open()?;
     let node = durable::open(
+        config,
         journal.clone(),
         reach.connectors.executors.into_iter().collect(),
         secrets.unwrap_or_default(),
@@ -109,9 +116,9 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
             .collect();
         bail!("there is no workflow definition in {}", shown.join(", "));
     }
-    let listener = TcpListener::bind(args.listen)
+    let listener = TcpListener::bind(listen)
         .await
-        .with_context(|| args.listen.to_string())?;
+        .with_context(|| listen.to_string())?;
     let url = format!("http://{}", listener.local_addr()?);
     let announced = data.announce(&url)?;
     let exit = out::result(
@@ -120,7 +127,7 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     );
     let config = Config {
         hosts: Hosts {
-            names: args.host.clone(),
+            names: config.server.hosts.clone(),
             addresses: public,
         },
     };
@@ -128,6 +135,7 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     let exit = tokio::select! {
         served = ferrovia_server::serve(listener, node, config, stop) => {
             served?;
+            failed.drain(ferrovia_server::GRACE).await;
             settled(&*journal as &Sqlite).await;
             exit
         }
@@ -188,22 +196,81 @@ async fn read_all(files: &[PathBuf], reach: &Reach) -> Option<Vec<Defined>> {
     (!refused).then_some(read)
 }
 
-fn paths(given: &[PathBuf]) -> Vec<PathBuf> {
+fn paths(loaded: &Loaded) -> Vec<PathBuf> {
+    let given = &loaded.config.server.workflows;
     if !given.is_empty() {
-        return given.to_vec();
+        return given.clone();
     }
-    let beside = Path::new(WORKFLOWS);
-    let beside = beside.is_dir().then(|| beside.to_owned());
-    [PathBuf::from(".")].into_iter().chain(beside).collect()
+    let beside = loaded.directory.join(WORKFLOWS);
+    let beside = beside.is_dir().then_some(beside);
+    [loaded.directory.clone()]
+        .into_iter()
+        .chain(beside)
+        .collect()
 }
 
-/// What relative paths of calls are seen from: the directory of the definitions, if all lie in one.
-fn base(files: &[PathBuf]) -> PathBuf {
-    let mut directories: Vec<_> = files.iter().map(|file| directory_of(file)).collect();
+/// What relative paths of calls are seen from: the directory of the definitions if all lie in one, else the project's.
+fn base(files: &[PathBuf], loaded: &Loaded) -> PathBuf {
+    let mut directories: Vec<_> = files.iter().map(|file| file.parent()).collect();
     directories.dedup();
     match directories.as_slice() {
-        [one] => one.clone(),
-        _ => PathBuf::from("."),
+        [Some(one)] if !one.as_os_str().is_empty() => (*one).to_owned(),
+        _ => loaded.directory.clone(),
+    }
+}
+
+/// What may be reached, as the settings say.
+fn reach_args(config: &Settings, given: &ReachArgs) -> anyhow::Result<ReachArgs> {
+    let rules = |name: &str, rules: &[String]| -> anyhow::Result<Vec<Rule>> {
+        let read = |rule: &String| {
+            let read = rule.parse::<Rule>();
+            read.map_err(|error| anyhow::anyhow!("`{name}`: `{rule}`: {error}"))
+        };
+        rules.iter().map(read).collect()
+    };
+    Ok(ReachArgs {
+        offline: given.offline,
+        allow_net: rules("network.allow", &config.network.allow)?,
+        deny_net: rules("network.deny", &config.network.deny)?,
+        ca_cert: config.network.ca_certificate.clone(),
+        secrets_in_data: false,
+    })
+}
+
+impl ServeArgs {
+    /// What the command line says of the settings. Each takes the place of what the file says.
+    fn given(&self) -> Given {
+        let mut given = Given::new();
+        let texts = |texts: &mut dyn Iterator<Item = String>| texts.collect::<Vec<_>>().into();
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        if let Some(listen) = self.listen {
+            given.push(("server.listen", listen.to_string().into()));
+        }
+        if self.insecure_listen {
+            given.push(("server.insecure_listen", true.into()));
+        }
+        if !self.host.is_empty() {
+            given.push(("server.hosts", texts(&mut self.host.iter().cloned())));
+        }
+        if !self.paths.is_empty() {
+            let mut paths = self.paths.iter().map(|at| path(at));
+            given.push(("server.workflows", texts(&mut paths)));
+        }
+        if let Some(secrets) = &self.secrets {
+            given.push(("secrets.file", path(secrets).into()));
+        }
+        if let Some(certificate) = &self.reach.ca_cert {
+            given.push(("network.ca_certificate", path(certificate).into()));
+        }
+        for (name, rules) in [
+            ("network.allow", &self.reach.allow_net),
+            ("network.deny", &self.reach.deny_net),
+        ] {
+            if !rules.is_empty() {
+                given.push((name, texts(&mut rules.iter().map(Rule::to_string))));
+            }
+        }
+        given
     }
 }
 
@@ -243,11 +310,4 @@ fn is_definition(path: &Path) -> bool {
                 |root| root.get("document").is_some() && root.get("do").is_some(),
             )
         })
-}
-
-fn directory_of(path: &Path) -> PathBuf {
-    path.parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
-        .to_owned()
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use ferrovia_engine::{EffectOutput, ErrorType, Fault, Outcome};
-use tokio::sync::Semaphore;
 
+use crate::lane::Lanes;
 use crate::port::{Call, Executor, Success};
 
 pub(crate) async fn execute(
     executor: Option<Arc<dyn Executor>>,
-    turns: &Semaphore,
+    lanes: &Lanes,
     call: Call,
 ) -> Outcome {
     let Some(executor) = executor else {
@@ -27,7 +27,8 @@ pub(crate) async fn execute(
             detail: Some(detail.into()),
         });
     };
-    let _turn = turns.acquire().await;
+    let connection = executor.connection(&call);
+    let _turn = lanes.turn(connection.as_deref()).await;
     let secrets = call.secrets.clone();
     outcome(carried_out(&*executor, call).await, &secrets)
 }
@@ -78,6 +79,7 @@ mod tests {
     use ferrovia_expr::Value;
 
     use super::*;
+    use crate::lane::Limits;
     use crate::port::{Fault as PortFault, Secrets};
 
     /// Fails in the way that the arguments name, quoting them.
@@ -105,7 +107,13 @@ mod tests {
             idempotency_key: "run/effect".into(),
             time_limit: None,
         };
-        match execute(Some(Arc::new(Failing)), &Semaphore::new(1), call).await {
+        match execute(
+            Some(Arc::new(Failing)),
+            &Lanes::new(Limits::default()),
+            call,
+        )
+        .await
+        {
             Outcome::Failed(fault) => fault,
             other => panic!("not a failure: {other:?}"),
         }

@@ -5,6 +5,7 @@
 
 mod carry;
 mod durable;
+mod lane;
 mod local;
 mod mask;
 mod observer;
@@ -14,7 +15,8 @@ mod secrets;
 pub mod shard;
 mod trigger;
 
-pub use durable::{Compiler, Ids, Node, NodeConfig, Received, StartRequest};
+pub use durable::{Compiler, Hearing, Ids, Node, NodeConfig, Received, Retention, StartRequest};
+pub use lane::{Limit, Limits};
 pub use local::{Ended, Local, LocalConfig, Report};
 pub use observer::{Observed, Observer, Silent};
 pub use registry::{Definitions, Executors};

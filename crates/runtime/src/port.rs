@@ -57,6 +57,12 @@ pub struct Success {
 pub trait Executor: Send + Sync {
     async fn execute(&self, call: Call) -> Result<Success, Fault>;
 
+    /// Names the connection that the call goes through, for limits: `api.example.com`. Calls without one only count among
+    /// all. Must not block.
+    fn connection(&self, _call: &Call) -> Option<Arc<str>> {
+        None
+    }
+
     /// The result, where there is nothing to wait for. Must not block.
     fn immediate(&self, _call: &Call) -> Option<Result<Success, Fault>> {
         None

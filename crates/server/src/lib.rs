@@ -2,12 +2,16 @@
 //!
 //! Owns what the outside sees: paths, JSON, problems, limits. Names no connector, and decides nothing about runs.
 
+pub mod access;
 mod app;
 mod body;
+mod digits;
 mod event;
 mod guard;
+pub mod hook;
 mod problem;
 mod run;
+pub mod seal;
 mod start;
 mod state;
 pub mod view;

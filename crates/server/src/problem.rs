@@ -13,8 +13,8 @@ use ferrovia_store::StoreError;
 
 use crate::view::Unreadable;
 
-/// Where the types of problems are described.
-const TYPE_BASE: &str = "https://ferrovia.dev/problems/";
+/// Types of problems are names that never change; docs/guide/durable.md lists them.
+const TYPE_BASE: &str = "urn:ferrovia:problem:";
 /// When to try again what there was no room for.
 const RETRY_SECONDS: &str = "1";
 
@@ -132,6 +132,7 @@ impl From<BytesRejection> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
         match error {
+            StoreError::Changed(_) => Problem::conflict(error.to_string()),
             StoreError::Full(_) => Problem::new(503, "store-full", "There is no room for more"),
             StoreError::Busy(_) => Problem::new(503, "busy", "Too much is under way"),
             // What it is about is for the operator, not for callers.
@@ -171,6 +172,8 @@ impl From<Declined> for Problem {
                 Problem::conflict(format!("the run {run} was started with this key"))
             }
             Declined::Parked(why) => Problem::conflict(format!("the run is parked: {why}")),
+            Declined::Stopping => Problem::new(503, "stopping", "The server is about to end")
+                .detail("nothing was started; try again when it is there again"),
             Declined::Store(error) => error.into(),
         }
     }

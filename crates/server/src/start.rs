@@ -9,13 +9,12 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use ferrovia_dsl::plan::{Plan, VersionReq};
-use ferrovia_engine::{Ending, Input};
+use ferrovia_engine::Input;
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::shard::Declined;
-use ferrovia_runtime::{Node, StartRequest};
+use ferrovia_runtime::{Hearing, Node, StartRequest};
 use ferrovia_store::format::v1::Record;
 use ferrovia_store::{RunId, Summary};
-use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::problem::Problem;
@@ -51,7 +50,7 @@ pub(crate) async fn start(State(app): State<App>, request: Request) -> Answer {
         labels: labels(&order)?,
     };
     let Some(limit) = wait else {
-        return match app.node.start(request, None).await {
+        return match app.node.start(request).await {
             Ok(run) => known(&app, run, StatusCode::CREATED).await,
             Err(Declined::Started(run)) => {
                 asked.compare(&app, run).await?;
@@ -60,9 +59,8 @@ pub(crate) async fn start(State(app): State<App>, request: Request) -> Answer {
             Err(declined) => Err(declined.into()),
         };
     };
-    let (sender, ended) = oneshot::channel();
-    match app.node.start(request, Some(sender)).await {
-        Ok(run) => await_end(&app, run, ended, limit).await,
+    match app.node.start_and_hear(request).await {
+        Ok((run, hearing)) => await_end(&app, run, hearing, limit).await,
         Err(Declined::Started(run)) => {
             let summary = asked.compare(&app, run).await?;
             until_end(&app, summary, limit).await
@@ -77,13 +75,13 @@ pub(crate) async fn until_end(app: &App, known: Summary, limit: Duration) -> Ans
     if known.status.is_terminal() {
         return whole(app, known).await;
     }
-    let ended = app.node.on_ending(run);
+    let hearing = app.node.on_ending(run);
     // It may have ended between the two.
     let known = app.look(run).await?;
     if known.status.is_terminal() {
         return whole(app, known).await;
     }
-    await_end(app, run, ended, limit).await
+    await_end(app, run, hearing, limit).await
 }
 
 pub(crate) async fn whole(app: &App, known: Summary) -> Answer {
@@ -91,16 +89,11 @@ pub(crate) async fn whole(app: &App, known: Summary) -> Answer {
     Ok(view::json(StatusCode::OK, &body))
 }
 
-async fn await_end(
-    app: &App,
-    run: RunId,
-    ended: oneshot::Receiver<Ending>,
-    limit: Duration,
-) -> Answer {
+async fn await_end(app: &App, run: RunId, hearing: Hearing, limit: Duration) -> Answer {
     let mut stopping = app.stopping();
     let ending = tokio::select! {
         biased;
-        ending = ended => ending.ok(),
+        ending = hearing.ending() => ending,
         () = tokio::time::sleep(limit) => None,
         _ = stopping.wait_for(|stopping| *stopping) => None,
     };

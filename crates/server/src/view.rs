@@ -74,11 +74,15 @@ pub fn list(runs: &dyn Runs, filter: &Filter, page: Page) -> Result<Value, Unrea
 /// A run with what it came to, or what it waits for.
 pub fn whole(runs: &dyn Runs, known: &Summary) -> Result<Value, Unreadable> {
     let mut body = summary(known);
-    let plan = runs.plan(known.run.plan).map_err(Unreadable::Plan)?;
-    let history = latest(runs, &plan, known.run.id)?;
-    match history.run.ending() {
-        Some(ended) => ending(&mut body, ended),
-        None => body.insert("open", open(&history)),
+    let plan = runs.plan(known.run.plan).map_err(Unreadable::Plan);
+    match plan.and_then(|plan| latest(runs, &plan, known.run.id)) {
+        Ok(history) => match history.run.ending() {
+            Some(ended) => ending(&mut body, ended),
+            None => body.insert("open", open(&history)),
+        },
+        Err(Unreadable::Store(error)) => return Err(error.into()),
+        // What the index has of it can be shown all the same.
+        Err(why) => body.insert("unreadable", why.to_string()),
     }
     let children = runs.journal().children(known.run.id)?;
     if !children.is_empty() {

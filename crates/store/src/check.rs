@@ -4,10 +4,31 @@ use std::sync::Arc;
 
 use crate::ids::{RunId, ShardId};
 use crate::journal::StoreError;
-use crate::row::{Append, Filter, NewRun, Status, Summary, Update};
+use crate::row::{Append, Expected, Filter, NewRun, Park, Status, Summary, Update};
 
 /// Events that one purge removes, however few runs it may remove.
 pub(crate) const EVENTS_PER_PURGE_MAX: usize = 10_000;
+/// Entries that one purge removes.
+pub(crate) const ENTRIES_PER_PURGE_MAX: usize = 10_000;
+
+/// The index row of a run that cannot be followed: every process tries again when it begins.
+pub(crate) fn parked(park: &Park) -> Update {
+    Update {
+        status: Status::Parked,
+        wake_ms: None,
+        active: true,
+        updated_ms: park.at_ms,
+        reason: Some(park.reason.clone()),
+    }
+}
+
+pub(crate) fn as_expected(expected: Expected, known: Option<u64>) -> bool {
+    match expected {
+        Expected::Anything => true,
+        Expected::Absent => known.is_none(),
+        Expected::Revision(revision) => known == Some(revision),
+    }
+}
 
 pub(crate) fn shard(shard: ShardId, shards: u16) -> Result<(), StoreError> {
     if shard.0 < shards {

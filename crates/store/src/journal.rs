@@ -6,7 +6,8 @@ use ferrovia_dsl::plan::PlanHash;
 
 use crate::ids::{Epoch, RunId, ShardId};
 use crate::row::{
-    Accepted, Definition, Delivery, Filter, Page, Schedule, Stats, StoredRun, Summary, Write,
+    Accepted, Definition, Delivery, Entry, EntryKey, Filter, Page, Purge, Schedule, Stats,
+    StoredRun, Summary, Write,
 };
 
 /// Why the store did not do what was asked. Variants by what the caller can do.
@@ -22,6 +23,9 @@ pub enum StoreError {
     /// The key of a start is known: this run has it. Nothing of the batch was written, be it an append or an event.
     #[error("run {0} was started with this key")]
     Started(RunId),
+    /// The entry is not what was expected. The caller reads it again.
+    #[error("{kind} {name} was changed by somebody else", kind = .0.kind, name = .0.name)]
+    Changed(EntryKey),
     /// There is no room. Nothing was written; it may go later.
     #[error("the store is full: {0}")]
     Full(Arc<str>),
@@ -112,9 +116,22 @@ pub trait Journal: Send + Sync {
 
     fn stats(&self) -> Result<Stats, StoreError>;
 
-    /// Removes runs that ended before a point in time, and events taken before it; at most `limit` runs. Answers
-    /// how many runs went, so whoever gets 0 is done. Children go with their parents: a run stays for as long as one
+    fn entry(&self, key: &EntryKey) -> Result<Option<Entry>, StoreError>;
+
+    /// Entries of a kind in order of namespace and name, after a key; at most `limit`. Of one namespace, or of all.
+    fn entries(
+        &self,
+        kind: &str,
+        namespace: Option<&str>,
+        after: Option<&EntryKey>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError>;
+
+    /// When the run ended that is the last of so many that ended later; nothing if not so many have ended.
+    fn ended_before(&self, newest: usize) -> Result<Option<i64>, StoreError>;
+
+    /// Removes what may be forgotten. Answers how many runs went, so whoever gets 0 is done. Children go with their parents: a run stays for as long as one
     /// that came of it is still needed, and one that goes is preceded by them. An event may stay for as long as a run
     /// has still to take it in.
-    fn purge(&self, ended_before_ms: i64, limit: usize) -> Result<u64, StoreError>;
+    fn purge(&self, purge: Purge) -> Result<u64, StoreError>;
 }

@@ -11,8 +11,8 @@ use crate::check;
 use crate::ids::{DeliveryId, Epoch, RunId, ShardId};
 use crate::journal::{Done, Journal, StoreError, Ticket};
 use crate::row::{
-    Accept, Accepted, Append, Definition, Delivery, DeliveryKind, Filter, Intake, NewRun, Page,
-    Schedule, Snapshot, Stats, Status, StoredRun, Summary, Write,
+    Accept, Accepted, Append, Definition, Delivery, DeliveryKind, Entry, EntryKey, Filter, Intake,
+    NewRun, Page, Park, Purge, Put, Schedule, Snapshot, Stats, Status, StoredRun, Summary, Write,
 };
 use ferrovia_dsl::plan::PlanHash;
 use table::Table;
@@ -41,7 +41,9 @@ struct Tables {
     plans: Table<[u8; 32], u64>,
     schedules: Table<Arc<str>, i64>,
     triggers: Table<Arc<str>, Vec<u8>>,
+    entries: Table<EntryKey, Entry>,
     deliveries_made: i64,
+    revisions: u64,
 }
 
 impl Memory {
@@ -232,9 +234,46 @@ impl Journal for Memory {
         })
     }
 
-    fn purge(&self, ended_before_ms: i64, limit: usize) -> Result<u64, StoreError> {
+    fn entry(&self, key: &EntryKey) -> Result<Option<Entry>, StoreError> {
+        Ok(self.tables().entries.get(key).cloned())
+    }
+
+    fn entries(
+        &self,
+        kind: &str,
+        namespace: Option<&str>,
+        after: Option<&EntryKey>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let tables = self.tables();
+        let wanted = |key: &EntryKey| {
+            &*key.kind == kind
+                && namespace.is_none_or(|namespace| &*key.namespace == namespace)
+                && after.is_none_or(|after| key > after)
+        };
+        Ok(tables
+            .entries
+            .values()
+            .filter(|entry| wanted(&entry.key))
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    fn ended_before(&self, newest: usize) -> Result<Option<i64>, StoreError> {
+        let tables = self.tables();
+        let ended = tables.runs.values().filter(|run| run.status.is_terminal());
+        let mut ended: Vec<i64> = ended.map(|run| run.updated_ms).collect();
+        ended.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(newest
+            .checked_sub(1)
+            .and_then(|last| ended.get(last))
+            .copied())
+    }
+
+    fn purge(&self, purge: Purge) -> Result<u64, StoreError> {
         let mut tables = self.tables();
-        let purged = tables.purge(ended_before_ms, limit);
+        let purged = tables.purge(purge);
         tables.keep();
         Ok(purged)
     }
@@ -251,6 +290,8 @@ impl Tables {
                 Write::Schedule(schedule) => {
                     self.schedules.insert(schedule.name, schedule.slot_ms);
                 }
+                Write::Park(park) => self.park(park)?,
+                Write::Put(put) => self.put_entry(put)?,
             }
         }
         Ok(ticket)
@@ -313,6 +354,43 @@ impl Tables {
                 ticket
                     .deliveries
                     .push(self.deliver(child, DeliveryKind::Cancel));
+            }
+        }
+        Ok(())
+    }
+
+    fn park(&mut self, park: Park) -> Result<(), StoreError> {
+        let (shard, epoch) = park.fence;
+        if self.epochs.get(usize::from(shard.0)) != Some(&epoch) {
+            return Err(StoreError::Fenced(shard, epoch));
+        }
+        let known = self.runs.get(&park.run).cloned();
+        if let Some(mut summary) = known.filter(|known| !known.status.is_terminal()) {
+            if summary.run.shard != shard {
+                return Err(StoreError::Fenced(shard, epoch));
+            }
+            check::apply(&mut summary, check::parked(&park));
+            self.put(summary);
+        }
+        Ok(())
+    }
+
+    fn put_entry(&mut self, put: Put) -> Result<(), StoreError> {
+        let known = self.entries.get(&put.key).map(|entry| entry.revision);
+        if !check::as_expected(put.expected, known) {
+            return Err(StoreError::Changed(put.key));
+        }
+        match put.value {
+            None => drop(self.entries.remove(&put.key)),
+            Some(value) => {
+                self.revisions += 1;
+                let entry = Entry {
+                    key: put.key.clone(),
+                    value,
+                    revision: self.revisions,
+                    expires_ms: put.expires_ms,
+                };
+                self.entries.insert(put.key, entry);
             }
         }
         Ok(())
@@ -469,6 +547,7 @@ impl Tables {
         act(&mut self.plans);
         act(&mut self.schedules);
         act(&mut self.triggers);
+        act(&mut self.entries);
     }
 
     fn keep(&mut self) {

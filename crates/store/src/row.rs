@@ -66,6 +66,70 @@ pub enum Write {
     Define(Definition),
     /// Notes when a schedule is due next.
     Schedule(Schedule),
+    /// Changes nothing but the index row of a run whose records cannot be followed.
+    Park(Park),
+    /// Writes or removes an entry.
+    Put(Put),
+}
+
+/// A run whose records this release cannot follow waits for another one, or for a person (G8).
+#[derive(Clone, Debug)]
+pub struct Park {
+    pub fence: (ShardId, Epoch),
+    pub run: RunId,
+    pub at_ms: i64,
+    pub reason: Arc<str>,
+}
+
+/// What an entry must be for a [`Put`] to be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    Anything,
+    Absent,
+    Revision(u64),
+}
+
+/// Names an entry: something small that is kept beside the runs, such as a user or a sealed secret. Its value is bytes
+/// here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EntryKey {
+    pub kind: Arc<str>,
+    pub namespace: Arc<str>,
+    pub name: Arc<str>,
+}
+
+/// A change of an entry. Anything but what was expected is [`StoreError::Changed`](crate::StoreError::Changed).
+#[derive(Clone, Debug)]
+pub struct Put {
+    pub key: EntryKey,
+    pub expected: Expected,
+    /// Absent to remove it.
+    pub value: Option<Arc<[u8]>>,
+    /// From then on it may be forgotten at any time.
+    pub expires_ms: Option<i64>,
+}
+
+/// An entry as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub key: EntryKey,
+    pub value: Arc<[u8]>,
+    /// Differs from that of every earlier state of the entry.
+    pub revision: u64,
+    pub expires_ms: Option<i64>,
+}
+
+/// What may be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purge {
+    /// Runs that ended before.
+    pub ended_before_ms: i64,
+    /// Events that were taken in before.
+    pub events_before_ms: i64,
+    /// Entries that expired before.
+    pub expired_before_ms: i64,
+    /// At most so many runs.
+    pub limit: usize,
 }
 
 /// One record of a run with all that must change with it.
@@ -132,6 +196,21 @@ pub struct Update {
     pub updated_ms: i64,
     /// Why it faulted or was parked, in one line.
     pub reason: Option<Arc<str>>,
+}
+
+impl Update {
+    /// Whether the rows say something else, apart from when.
+    pub fn differs(&self, other: &Update) -> bool {
+        let Update {
+            status,
+            wake_ms,
+            active,
+            updated_ms: _,
+            reason,
+        } = self;
+        (*status, *wake_ms, *active, reason)
+            != (other.status, other.wake_ms, other.active, &other.reason)
+    }
 }
 
 /// Something on its way to a run.

@@ -5,6 +5,7 @@
 
 mod backup;
 mod change;
+mod entries;
 mod error;
 mod lock;
 mod names;
@@ -27,7 +28,9 @@ use rusqlite::Connection;
 
 use crate::ids::{Epoch, RunId, ShardId};
 use crate::journal::{Done, Journal, StoreError};
-use crate::row::{Definition, Filter, Page, Schedule, Stats, StoredRun, Summary, Write};
+use crate::row::{
+    Definition, Entry, EntryKey, Filter, Page, Purge, Schedule, Stats, StoredRun, Summary, Write,
+};
 pub use backup::{Existing, restore};
 use change::Memory;
 use error::{failed, unusable};
@@ -177,6 +180,11 @@ fn remember(connection: &Connection, figures: &Figures) -> Result<(Memory, u16),
         position,
         runs: HashMap::new(),
         delivery: number("SELECT ifnull(max(id), 0) + 1 FROM deliveries")?,
+        revision: match schema::pragma(connection, "user_version")? {
+            // A store of an earlier release that was opened to read.
+            1 => 0,
+            _ => number("SELECT ifnull(max(revision), 0) FROM entries")? as u64,
+        },
     };
     Ok((memory, shards))
 }
@@ -284,11 +292,27 @@ impl Journal for Sqlite {
         })
     }
 
-    fn purge(&self, ended_before_ms: i64, limit: usize) -> Result<u64, StoreError> {
-        self.ask(|answer| Job::Purge {
-            ended_before_ms,
-            limit,
-            answer,
-        })
+    fn entry(&self, key: &EntryKey) -> Result<Option<Entry>, StoreError> {
+        self.readers.ask(|reader| entries::entry(reader, key))
+    }
+
+    fn entries(
+        &self,
+        kind: &str,
+        namespace: Option<&str>,
+        after: Option<&EntryKey>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.readers
+            .ask(|reader| entries::entries(reader, kind, namespace, after, limit))
+    }
+
+    fn ended_before(&self, newest: usize) -> Result<Option<i64>, StoreError> {
+        self.readers
+            .ask(|reader| read::ended_before(reader, newest))
+    }
+
+    fn purge(&self, purge: Purge) -> Result<u64, StoreError> {
+        self.ask(|answer| Job::Purge { purge, answer })
     }
 }

@@ -3,8 +3,10 @@
 
 pub mod appends;
 pub mod deliveries;
+pub mod entries;
 pub mod events;
 pub mod lists;
+pub mod parks;
 pub mod purges;
 
 use std::sync::{Arc, mpsc};
@@ -39,8 +41,12 @@ macro_rules! journal_suite {
             lists: unsettled_runs_are_active_or_have_deliveries, unsettled_runs_come_in_pages,
             due_runs_come_earliest_first, a_wake_that_changed_is_not_due, runs_are_newest_first_in_pages,
             filters_hold_together, definitions_are_known_once, schedules_keep_the_last_slot, stats_count;
+            entries: an_entry_reads_back, an_entry_that_changed_is_refused, an_entry_that_went_comes_back_as_another,
+            a_refused_entry_changes_nothing, entries_are_in_order_and_pages, entries_expire;
+            parks: a_parked_run_says_why_and_is_looked_at_again, a_run_that_ended_is_not_parked,
+            parking_is_fenced;
             purges: old_runs_go_with_all_they_had, open_and_young_runs_stay, children_go_with_their_parents,
-            a_purge_is_bounded, events_are_forgotten;
+            a_purge_is_bounded, events_are_forgotten, the_newest_can_be_kept;
         );
     };
     ($open:ident; $($module:ident: $($name:ident),+;)+) => {

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 
 use ferrovia_store::suite::{Bed, new_run, update};
 use ferrovia_store::{
-    Append, Existing, Journal, Options, RunId, Sqlite, Status, StoreError, Write, restore,
+    Append, Existing, Journal, Options, Purge, RunId, Sqlite, Status, StoreError, Write, restore,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -30,6 +30,16 @@ fn refused(path: &Path) -> String {
         "{refused:?}"
     );
     refused.to_string()
+}
+
+/// Forgets whatever has ended.
+fn all(limit: usize) -> Purge {
+    Purge {
+        ended_before_ms: i64::MAX,
+        events_before_ms: i64::MAX,
+        expired_before_ms: i64::MAX,
+        limit,
+    }
 }
 
 #[test]
@@ -81,7 +91,7 @@ fn records_are_counted_through_purges_and_restarts() {
         bed.begin(Status::Completed, round * 10 + 1..=round * 10 + 9);
         bed.begin(Status::Running, [round * 10 + 10]);
         assert_eq!(store.stats().expect("it is readable").records, 10 + round);
-        assert_eq!(store.purge(i64::MAX, 100).expect("it is possible"), 9);
+        assert_eq!(store.purge(all(100)).expect("it is possible"), 9);
         assert_eq!(store.stats().expect("it is readable").records, 1 + round);
     }
 }
@@ -318,7 +328,7 @@ fn a_purge_gives_room_back() {
     while size() < 4 * 1024 * 1024 {
         std::thread::yield_now();
     }
-    assert_eq!(store.purge(i64::MAX, 1_000).expect("it is possible"), 64);
+    assert_eq!(store.purge(all(1_000)).expect("it is possible"), 64);
     while size() > 1024 * 1024 {
         std::thread::yield_now();
     }

@@ -74,6 +74,10 @@ impl Executor for HttpExecutor {
         let request = self.request(arguments, &call.secrets)?;
         perform(&self.exchanger, request, form, &call).await
     }
+
+    fn connection(&self, call: &Call) -> Option<Arc<str>> {
+        request::authority(call.arguments.get("endpoint")?)
+    }
 }
 
 /// Sends a request on behalf of a call and shapes the answer. The call's key goes along unless the author set one, except

@@ -14,4 +14,4 @@ pub(crate) use exchange::{Exchanger, Redirects, Request};
 pub(crate) use executor::HttpExecutor;
 pub(crate) use executor::perform;
 pub(crate) use query::append_query;
-pub(crate) use request::{header_name, output_form, redirects};
+pub(crate) use request::{authority, header_name, output_form, redirects};

@@ -1,5 +1,7 @@
 //! Reads what requests are made of from arguments.
 
+use std::sync::Arc;
+
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::port::Fault;
 use http::HeaderMap;
@@ -41,6 +43,19 @@ pub(crate) fn endpoint(
         .map(|policy| Credentials::parse(policy, files))
         .transpose()?;
     Ok((http_url(endpoint.required_text("uri")?)?, credentials))
+}
+
+/// The host of an endpoint, with its port if that is not the one of the scheme.
+pub(crate) fn authority(endpoint: &Value) -> Option<Arc<str>> {
+    let uri = endpoint
+        .as_str()
+        .or_else(|| endpoint.get("uri")?.as_str())?;
+    let url = http_url(uri).ok()?;
+    let host = url.host_str()?;
+    Some(match url.port() {
+        Some(port) => format!("{host}:{port}").into(),
+        None => host.into(),
+    })
 }
 
 pub(crate) fn http_url(uri: &str) -> Result<Url, Fault> {

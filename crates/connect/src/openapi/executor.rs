@@ -18,7 +18,9 @@ use super::style::Escape;
 use crate::arguments::Arguments;
 use crate::auth::Credentials;
 use crate::fault;
-use crate::http::{Exchanger, Request, encode, header_name, output_form, perform, redirects};
+use crate::http::{
+    Exchanger, Request, authority, encode, header_name, output_form, perform, redirects,
+};
 use crate::resource::{Loader, LocalFiles, Resource};
 
 /// Carries out effects of kind `openapi`.
@@ -82,6 +84,11 @@ impl Executor for OpenApiExecutor {
             secrets: call.secrets.clone(),
         };
         perform(&self.exchanger, request, form, &call).await
+    }
+
+    /// That of the document: where its server is can only be said once it was read.
+    fn connection(&self, call: &Call) -> Option<Arc<str>> {
+        authority(call.arguments.get("document")?.get("endpoint")?)
     }
 }
 

@@ -54,6 +54,10 @@ impl Executor for ShellExecutor {
             authorization_scheme: None,
         })
     }
+
+    fn connection(&self, _call: &Call) -> Option<Arc<str>> {
+        Some("shell".into())
+    }
 }
 
 /// No operating system passes a NUL inside an argument or a variable.

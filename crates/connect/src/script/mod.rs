@@ -114,4 +114,8 @@ impl Executor for ScriptExecutor {
             authorization_scheme: None,
         })
     }
+
+    fn connection(&self, _call: &Call) -> Option<Arc<str>> {
+        Some("script".into())
+    }
 }

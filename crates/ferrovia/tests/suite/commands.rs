@@ -7,7 +7,7 @@ use crate::support::{Project, definition};
 #[test]
 fn every_command_has_help_with_examples() {
     let project = Project::new(&[]);
-    for command in ["check", "run", "schema", "version", "completions"] {
+    for command in ["check", "run", "bench", "schema", "version", "completions"] {
         let ran = project.ferrovia(&[command, "--help"]);
         assert_eq!(ran.code(), 0, "{ran:#?}");
         assert!(ran.stdout.contains("Examples:\n"), "{ran:#?}");
@@ -87,4 +87,45 @@ fn the_schema_is_a_json_schema() {
     let ran = Project::new(&[]).ferrovia(&["schema"]);
     let schema: Value = serde_json::from_str(&ran.stdout).expect("it is JSON");
     assert!(schema["$schema"].is_string() && schema["properties"]["do"].is_object());
+}
+
+#[test]
+fn every_scenario_of_the_benchmark_measures_something() {
+    let project = Project::new(&[("disk/keep", "")]);
+    let small = [
+        "bench",
+        "--seconds",
+        "1",
+        "--repeat",
+        "1",
+        "--clients",
+        "2",
+        "--runs",
+        "20",
+        "--rounds",
+        "30",
+        "--data",
+        "disk",
+        "--output",
+        "json",
+    ];
+    let ran = project.ferrovia(&small);
+    assert_eq!(ran.code(), 0, "{ran:#?}");
+    let report: Value = serde_json::from_str(&ran.stdout).expect("it is JSON");
+    let figures = report["figures"].as_array().expect("it is a list");
+    for scenario in ["start", "steps", "set", "loop", "sleepers"] {
+        assert!(
+            figures.iter().any(|figure| figure["scenario"] == scenario),
+            "{scenario}: {report:#}"
+        );
+    }
+    let rates = figures
+        .iter()
+        .filter_map(|figure| figure["runsPerSecond"].as_f64());
+    assert_eq!(rates.clone().count(), 6, "{report:#}");
+    assert!(rates.clone().all(|rate| rate > 0.0), "{report:#}");
+    let left = std::fs::read_dir(project.path("disk")).expect("the directory is there");
+    assert_eq!(left.count(), 1, "the directories of the benchmark are gone");
+    let ran = project.ferrovia(&["bench", "steps", "--clients", "1000000"]);
+    assert_eq!(ran.code(), 2, "sizes are bounded: {ran:#?}");
 }

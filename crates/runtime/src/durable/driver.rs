@@ -37,9 +37,13 @@ pub(super) async fn drive(
         full_until_ms: None,
         lost: false,
     };
+    let _watch = Watch(node.clone());
     loop {
         let Some(inner) = node.upgrade() else { return };
         driver.round(&inner, &mut shard, &mut inbox);
+        if shard.is_drained() {
+            inner.drained(shard.id());
+        }
         if driver.lost {
             return;
         }
@@ -52,6 +56,17 @@ pub(super) async fn drive(
                 None => return,
             },
             () = tokio::time::sleep(sleep) => driver.local.push_back(Event::Tick),
+        }
+    }
+}
+
+/// A shard without its driver would leave all who ask it waiting: whatever ends one ends the node.
+struct Watch(Weak<Inner>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.fail("the driver of a shard met a defect");
         }
     }
 }

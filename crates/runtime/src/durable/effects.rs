@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ferrovia_dsl::plan::{CallKind, Plan};
 use ferrovia_engine::{Effect, EffectOutput, ErrorType, Fault, ObligationId, Outcome};
@@ -77,15 +78,20 @@ impl Effects {
             });
         }
         self.forget_finished();
-        let (node, turns) = (inner.clone(), inner.turns.clone());
+        let (node, lanes) = (inner.clone(), inner.lanes.clone());
+        let open = Open::count(inner);
         if request.detached {
-            tokio::spawn(async move { execute(Some(executor), &turns, call).await });
+            tokio::spawn(async move {
+                let _open = open;
+                execute(Some(executor), &lanes, call).await
+            });
             let outcome = Outcome::Completed(EffectOutput::default());
             return Some(Event::Settled { run, id, outcome });
         }
         let key = (run, id.clone());
         let task = tokio::spawn(async move {
-            let outcome = execute(Some(executor), &turns, call).await;
+            let _open = open;
+            let outcome = execute(Some(executor), &lanes, call).await;
             node.send(run, Event::Settled { run, id, outcome });
         });
         self.under_way.insert(key, task.abort_handle());
@@ -104,6 +110,22 @@ impl Effects {
         if self.under_way.len() == self.under_way.capacity() {
             self.under_way.retain(|_, task| !task.is_finished());
         }
+    }
+}
+
+/// Counts an effect as open until it is dropped.
+struct Open(Arc<Inner>);
+
+impl Open {
+    fn count(inner: &Arc<Inner>) -> Open {
+        inner.open_effects.fetch_add(1, Ordering::Relaxed);
+        Open(inner.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open_effects.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

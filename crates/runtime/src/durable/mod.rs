@@ -4,13 +4,16 @@
 
 mod driver;
 mod effects;
+mod hearing;
 mod id;
 mod intake;
+mod retention;
 mod schedule;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use ferrovia_dsl::plan::Plan;
 use ferrovia_engine::{Ending, RuntimeInfo};
@@ -18,14 +21,20 @@ use ferrovia_expr::Value;
 use ferrovia_store::{Definition, Journal, NewRun, PlanHash, RunId, ShardId, StoreError, Write};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::lane::{Lanes, Limits};
 use crate::registry::{Definitions, Executors};
 use crate::shard::{Control, Declined, Event, Shard, Token, announce};
+use hearing::Endings;
+pub use hearing::Hearing;
 pub use id::Ids;
 pub(crate) use id::wall_ms;
 pub use intake::Received;
+pub use retention::Retention;
 
 /// Starts that are under way and not yet durable; more are refused.
 const STARTS_MAX: usize = 8_192;
+/// Effects that wait for their turn or are under way; until there are fewer, no run is started and no event taken in.
+const EFFECTS_OPEN_MAX: usize = 50_000;
 /// Runs that recovery asks the journal for at a time.
 const RECOVERY_PAGE: usize = 256;
 
@@ -42,8 +51,9 @@ pub struct NodeConfig {
     pub runtime: RuntimeInfo,
     /// The secrets by name.
     pub secrets: Value,
-    /// Effects that are carried out at the same time.
-    pub concurrent_effects: usize,
+    /// How many effects may be under way.
+    pub limits: Limits,
+    pub retention: Retention,
     /// Tells this process apart from others that make ids.
     pub salt: u64,
 }
@@ -68,15 +78,19 @@ pub(crate) struct Inner {
     pub(crate) compiler: Arc<dyn Compiler>,
     pub(crate) runtime: RuntimeInfo,
     pub(crate) secrets: Value,
-    pub(crate) turns: Arc<Semaphore>,
+    pub(crate) lanes: Arc<Lanes>,
+    /// Effects that wait for their turn or are under way.
+    pub(crate) open_effects: AtomicUsize,
     pub(crate) ids: Ids,
     pub(crate) shards: Vec<mpsc::UnboundedSender<Event>>,
     pub(crate) intake: mpsc::Sender<intake::Arriving>,
     definitions: RwLock<Arc<Definitions>>,
     questions: Mutex<HashMap<Token, oneshot::Sender<Result<RunId, Declined>>>>,
-    endings: Mutex<HashMap<RunId, Vec<oneshot::Sender<Ending>>>>,
+    endings: Endings,
     next_token: AtomicU64,
     starts: Semaphore,
+    /// Shards that have nothing under way any more, once the node is to stop.
+    drained: tokio::sync::watch::Sender<HashSet<ShardId>>,
     /// Why the node cannot go on, once that is so.
     pub(crate) failed: tokio::sync::watch::Sender<Option<Arc<str>>>,
 }
@@ -112,15 +126,17 @@ impl Node {
             compiler: config.compiler,
             runtime: config.runtime,
             secrets: config.secrets,
-            turns: Arc::new(Semaphore::new(config.concurrent_effects.max(1))),
+            lanes: Arc::new(Lanes::new(config.limits)),
+            open_effects: AtomicUsize::new(0),
             ids: Ids::new(config.salt),
             shards,
             intake,
             definitions: RwLock::new(Arc::new(definitions)),
             questions: Mutex::default(),
-            endings: Mutex::default(),
+            endings: Endings::default(),
             next_token: AtomicU64::new(1),
             starts: Semaphore::new(STARTS_MAX),
+            drained: tokio::sync::watch::Sender::default(),
             failed: tokio::sync::watch::Sender::new(None),
         });
         for (shard, inbox) in inboxes {
@@ -128,6 +144,7 @@ impl Node {
         }
         tokio::spawn(intake::take_in(Arc::downgrade(&inner), arriving));
         tokio::spawn(schedule::keep_time(Arc::downgrade(&inner)));
+        tokio::spawn(retention::forget(Arc::downgrade(&inner), config.retention));
         let node = Node(inner);
         for number in 0..count {
             tokio::spawn(recover(node.clone(), ShardId(number)));
@@ -168,41 +185,42 @@ impl Node {
         self.0.definitions()
     }
 
-    /// Starts a run. It is durable when this returns; `ended`, if given, hears how it ends.
-    pub async fn start(
+    /// Starts a run. It is durable when this returns.
+    pub async fn start(&self, request: StartRequest) -> Result<RunId, Declined> {
+        let run = self.0.ids.next(wall_ms());
+        self.start_as(run, request).await
+    }
+
+    /// Starts a run, and lets the caller hear how it ends.
+    pub async fn start_and_hear(
         &self,
         request: StartRequest,
-        ended: Option<oneshot::Sender<Ending>>,
-    ) -> Result<RunId, Declined> {
+    ) -> Result<(RunId, Hearing), Declined> {
+        let run = self.0.ids.next(wall_ms());
+        let hearing = self.on_ending(run);
+        let run = self.start_as(run, request).await?;
+        Ok((run, hearing))
+    }
+
+    async fn start_as(&self, run: RunId, request: StartRequest) -> Result<RunId, Declined> {
         let inner = &self.0;
+        inner.check_load().map_err(Declined::Store)?;
         let Ok(_permit) = inner.starts.try_acquire() else {
             return Err(Declined::Store(StoreError::Busy(STARTS_MAX)));
         };
-        let now_ms = wall_ms();
-        let run = inner.ids.next(now_ms);
         let new = NewRun {
             labels: request.labels,
             key: request.key,
-            ..announce(run, &request.plan, inner.shards.len() as u16, now_ms)
+            ..announce(run, &request.plan, inner.shards.len() as u16, wall_ms())
         };
-        if let Some(ended) = ended {
-            let mut endings = inner.endings.lock().unwrap_or_else(PoisonError::into_inner);
-            endings.entry(run).or_default().push(ended);
-        }
         let (plan, input) = (request.plan, request.input);
-        let answer = inner
-            .ask(run, |token| Event::Start {
-                token,
-                new: Box::new(new),
-                plan,
-                input,
-            })
-            .await;
-        if answer.is_err() {
-            let mut endings = inner.endings.lock().unwrap_or_else(PoisonError::into_inner);
-            endings.remove(&run);
-        }
-        answer
+        let asked = inner.ask(run, |token| Event::Start {
+            token,
+            new: Box::new(new),
+            plan,
+            input,
+        });
+        asked.await
     }
 
     /// Does something to a run. It is durable when this returns.
@@ -216,19 +234,26 @@ impl Node {
     }
 
     /// Hears how a run ends, from now on. Ask the journal afterwards: it may have ended before.
-    pub fn on_ending(&self, run: RunId) -> oneshot::Receiver<Ending> {
-        let (sender, receiver) = oneshot::channel();
-        let mut endings = self
-            .0
-            .endings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        endings.entry(run).or_default().push(sender);
-        receiver
+    pub fn on_ending(&self, run: RunId) -> Hearing {
+        self.0.endings.hear(run)
+    }
+
+    /// Lets what is under way come to its end and be recorded, and begins nothing else; returns when all is quiet, or
+    /// when the time is over. What is owed then is carried out by the next process.
+    pub async fn drain(&self, limit: Duration) {
+        let inner = &self.0;
+        for shard in &inner.shards {
+            // A shard that is gone has nothing under way.
+            let _ = shard.send(Event::Drain);
+        }
+        let mut drained = inner.drained.subscribe();
+        let quiet = drained.wait_for(|drained| drained.len() == inner.shards.len());
+        let _ = tokio::time::timeout(limit, quiet).await;
     }
 
     /// Takes an event in. It is durable when this returns.
     pub async fn receive(&self, event: Value) -> Result<Received, StoreError> {
+        self.0.check_load()?;
         intake::receive(&self.0, event).await
     }
 
@@ -283,12 +308,27 @@ impl Inner {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(token, sender);
         self.send(run, event(token));
-        let lost = || {
-            Declined::Store(StoreError::Unusable(
-                "this process does not own the run any more".into(),
-            ))
+        let mut failed = self.failed.subscribe();
+        let answer = tokio::select! {
+            biased;
+            answer = receiver => answer.ok(),
+            _ = failed.wait_for(Option::is_some) => None,
         };
-        receiver.await.unwrap_or_else(|_| Err(lost()))
+        answer.unwrap_or_else(|| {
+            let mut questions = self
+                .questions
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            questions.remove(&token);
+            Err(Declined::Store(StoreError::Unusable(
+                "this process does not own the run any more".into(),
+            )))
+        })
+    }
+
+    pub(crate) fn drained(&self, shard: ShardId) {
+        self.drained
+            .send_if_modified(|drained| drained.insert(shard));
     }
 
     pub(crate) fn answer(&self, token: Token, answer: Result<RunId, Declined>) {
@@ -303,14 +343,7 @@ impl Inner {
     }
 
     pub(crate) fn ended(&self, run: RunId, ending: &Ending) {
-        let waiting = self
-            .endings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&run);
-        for waiting in waiting.into_iter().flatten() {
-            let _ = waiting.send(ending.clone());
-        }
+        self.endings.tell(run, ending);
     }
 
     pub(crate) fn plan(&self, hash: PlanHash) -> Result<Arc<Plan>, Arc<str>> {
@@ -331,6 +364,15 @@ impl Inner {
             return Err("its definition compiles to something else in this release".into());
         }
         Ok(plan)
+    }
+
+    /// Work that is under way comes first.
+    fn check_load(&self) -> Result<(), StoreError> {
+        let open = self.open_effects.load(Ordering::Relaxed);
+        if open >= EFFECTS_OPEN_MAX {
+            return Err(StoreError::Busy(open));
+        }
+        Ok(())
     }
 
     /// Writes and waits until it is durable.

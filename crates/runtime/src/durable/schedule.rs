@@ -150,7 +150,7 @@ async fn start(node: &Node, plan: &Arc<Plan>, name: &str, slot_ms: i64) -> Resul
         key: Some(format!("schedule:{name}@{slot_ms}").into()),
         labels: Vec::new(),
     };
-    match node.start(request, None).await {
+    match node.start(request).await {
         // It had been started, and the note of it was lost.
         Ok(_) | Err(Declined::Started(_)) => Ok(()),
         Err(declined) => Err(declined),

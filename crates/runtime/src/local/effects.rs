@@ -4,17 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ferrovia_engine::{EffectOutput, EffectRequest, Input, ObligationId, Outcome};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::RunKey;
 use crate::carry::execute;
+use crate::lane::{Lanes, Limits};
 use crate::port::Call;
 use crate::registry::Executors;
 use crate::secrets::Opened;
-
-/// Effects that are carried out at the same time; further ones wait for their turn.
-const CONCURRENT_EFFECTS_MAX: usize = 256;
 
 /// News of an effect.
 pub(super) enum Arrival {
@@ -32,7 +30,7 @@ pub(super) enum Arrival {
 pub(super) struct Effects {
     executors: Executors,
     outbox: mpsc::Sender<Arrival>,
-    turns: Arc<Semaphore>,
+    lanes: Arc<Lanes>,
     tasks: JoinSet<()>,
     awaited: HashMap<(RunKey, ObligationId), AbortHandle>,
     detached: usize,
@@ -43,7 +41,7 @@ impl Effects {
         Effects {
             executors,
             outbox,
-            turns: Arc::new(Semaphore::new(CONCURRENT_EFFECTS_MAX)),
+            lanes: Arc::new(Lanes::new(Limits::default())),
             tasks: JoinSet::new(),
             awaited: HashMap::new(),
             detached: 0,
@@ -73,19 +71,19 @@ impl Effects {
             time_limit: None,
         };
         let executor = self.executors.get(request.kind);
-        let (outbox, turns) = (self.outbox.clone(), self.turns.clone());
+        let (outbox, lanes) = (self.outbox.clone(), self.lanes.clone());
         // A send fails only when the driver is gone and nobody waits any more.
         if request.detached {
             self.detached += 1;
             self.tasks.spawn(async move {
                 let _ = outbox.send(Arrival::Began { run, id }).await;
-                execute(executor, &turns, call).await;
+                execute(executor, &lanes, call).await;
                 let _ = outbox.send(Arrival::Ended).await;
             });
         } else {
             let key = (run, id.clone());
             let task = self.tasks.spawn(async move {
-                let outcome = execute(executor, &turns, call).await;
+                let outcome = execute(executor, &lanes, call).await;
                 let _ = outbox.send(Arrival::Settled { run, id, outcome }).await;
             });
             self.awaited.insert(key, task);

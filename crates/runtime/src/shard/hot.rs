@@ -258,7 +258,6 @@ impl Hot {
                     if effect.request.delivery == Promise::AtMostOnce =>
                 {
                     self.unknown.insert(id.clone());
-                    self.dirty = true;
                 }
                 Command::Start(_, Obligation::Effect(_) | Obligation::Proceed) => {
                     commands.push(command)
@@ -271,6 +270,16 @@ impl Hot {
             }
         }
         commands
+    }
+
+    /// Has the index row written again if it does not say how the run stands: an effect became unknown, or an earlier
+    /// process could not follow the records.
+    pub(super) fn correct_row(&mut self, now_ms: i64) {
+        let now = self.update(now_ms);
+        self.dirty |= self
+            .written
+            .as_ref()
+            .is_none_or(|written| written.differs(&now));
     }
 
     /// Timers that are due, earliest first.
@@ -324,14 +333,10 @@ impl Hot {
         self.history.seq += 1;
         self.tail_bytes += record.len();
         let update = self.update(now_ms);
-        let changed = self.written.as_ref().is_none_or(|written| {
-            (
-                written.status,
-                written.wake_ms,
-                written.active,
-                &written.reason,
-            ) != (update.status, update.wake_ms, update.active, &update.reason)
-        });
+        let changed = self
+            .written
+            .as_ref()
+            .is_none_or(|written| written.differs(&update));
         if changed {
             self.written = Some(update.clone());
         }
@@ -393,10 +398,12 @@ impl Hot {
 
     fn update(&self, now_ms: i64) -> Update {
         let run = &self.history.run;
-        let active = run
-            .obligations()
-            .iter()
-            .any(|(_, owed)| matches!(owed, Obligation::Effect(_) | Obligation::Proceed));
+        let active = run.obligations().iter().any(|(id, owed)| match owed {
+            // What waits for a person is not looked at again by itself.
+            Obligation::Effect(_) => !self.unknown.contains(id),
+            Obligation::Proceed => true,
+            Obligation::Timer(_) | Obligation::Child(_) | Obligation::Subscription => false,
+        });
         let mut update = Update {
             status: status(run.status()),
             wake_ms: self.wake_ms(),
@@ -410,7 +417,6 @@ impl Hot {
         };
         if let Some(effect) = self.unknown.iter().min() {
             update.status = Status::Parked;
-            update.active = false;
             update.reason = Some(line(&format!(
                 "it is unknown whether {effect} was carried out before the process ended; settle it with its outcome"
             )));
@@ -470,7 +476,7 @@ fn status(status: ferrovia_engine::Status) -> Status {
 /// Characters of a reason in the index; the whole of it is in the trace.
 const REASON_CHARS_MAX: usize = 300;
 
-fn line(text: &str) -> Arc<str> {
+pub(super) fn line(text: &str) -> Arc<str> {
     let one_line = text.lines().next().unwrap_or_default();
     one_line
         .chars()

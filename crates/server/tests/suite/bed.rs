@@ -9,7 +9,7 @@ use ferrovia_dsl::plan::Plan;
 use ferrovia_engine::RuntimeInfo;
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::port::{Call, Executor, Fault, Success};
-use ferrovia_runtime::{Compiler, Node, NodeConfig};
+use ferrovia_runtime::{Compiler, Limits, Node, NodeConfig, Retention};
 use ferrovia_server::{Config, serve};
 use ferrovia_store::{Definition, Memory};
 use reqwest::{Client, RequestBuilder, StatusCode};
@@ -105,7 +105,8 @@ impl Bed {
                 metadata: Object::default().into(),
             },
             secrets: Value::Null,
-            concurrent_effects: 8,
+            limits: Limits::default(),
+            retention: Retention::default(),
             salt: 1,
         });
         let node = node.await.expect("a store in memory opens");

@@ -70,8 +70,8 @@ async fn binary(bed: &Bed, kind: Option<&str>, data: &'static [u8]) -> Answer {
         request = request.header("content-type", kind);
     }
     send(request).await.is(202);
-    // The event is durable; the run takes it in its own time.
-    bed.get(&format!("/api/v1/runs/{run}?{LONG}")).await.is(200);
+    // Answered when the event is durable, which is before the run has taken it in.
+    heard(bed, &run).await;
     bed.get(&format!("/api/v1/runs/{run}/trace?after=2&limit=1"))
         .await
 }

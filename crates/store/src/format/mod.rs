@@ -19,6 +19,8 @@ use crate::journal::StoreError;
 
 const V1: u8 = 1;
 const HEADER_BYTES: usize = 6;
+/// Most records fit in it, so that they are written without growing.
+const USUAL_BYTES: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -52,7 +54,8 @@ impl Kind {
 }
 
 pub(crate) fn seal<T: Serialize>(kind: Kind, body: &T) -> Vec<u8> {
-    let mut bytes = vec![0; HEADER_BYTES];
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    bytes.resize(HEADER_BYTES, 0);
     let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map();
     body.serialize(&mut serializer)
         .expect("memory takes all that can be encoded");

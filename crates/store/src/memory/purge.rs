@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use super::Tables;
-use crate::check::EVENTS_PER_PURGE_MAX;
+use crate::check::{ENTRIES_PER_PURGE_MAX, EVENTS_PER_PURGE_MAX};
 use crate::ids::RunId;
-use crate::row::Summary;
+use crate::row::{EntryKey, Purge, Summary};
 
 impl Tables {
-    pub(super) fn purge(&mut self, ended_before_ms: i64, limit: usize) -> u64 {
+    pub(super) fn purge(&mut self, purge: Purge) -> u64 {
+        let Purge {
+            ended_before_ms,
+            limit,
+            ..
+        } = purge;
         let ended = |summary: &Summary| {
             summary.status.is_terminal() && summary.updated_ms < ended_before_ms
         };
@@ -41,12 +46,26 @@ impl Tables {
         let old: Vec<(Arc<str>, Arc<str>)> = self
             .events
             .range::<(Arc<str>, Arc<str>), _>(..)
-            .filter(|(_, at_ms)| **at_ms < ended_before_ms)
+            .filter(|(_, at_ms)| **at_ms < purge.events_before_ms)
             .map(|(name, _)| name.clone())
             .take(EVENTS_PER_PURGE_MAX)
             .collect();
         for name in old {
             self.events.remove(&name);
+        }
+        let expired: Vec<EntryKey> = self
+            .entries
+            .values()
+            .filter(|entry| {
+                entry
+                    .expires_ms
+                    .is_some_and(|ms| ms < purge.expired_before_ms)
+            })
+            .map(|entry| entry.key.clone())
+            .take(ENTRIES_PER_PURGE_MAX)
+            .collect();
+        for key in expired {
+            self.entries.remove(&key);
         }
         purged as u64
     }

@@ -14,8 +14,8 @@ use crate::check::{self, number};
 use crate::ids::{DeliveryId, Epoch, RunId, ShardId};
 use crate::journal::{StoreError, Ticket};
 use crate::row::{
-    Accept, Accepted, Append, Definition, Delivery, DeliveryKind, Intake, NewRun, Summary, Update,
-    Write,
+    Accept, Accepted, Append, Definition, Delivery, DeliveryKind, Intake, NewRun, Park, Put,
+    Summary, Update, Write,
 };
 
 /// What the writer remembers of the tables, so that it need not ask.
@@ -25,6 +25,8 @@ pub(super) struct Memory {
     /// Where the next record of any run goes. Never goes back, so that it counts records.
     pub(super) position: i64,
     pub(super) delivery: i64,
+    /// The last revision that an entry got.
+    pub(super) revision: u64,
     /// Runs that were written lately and have not ended. Emptied when it is full: what is missing is read again.
     pub(super) runs: HashMap<RunId, Known>,
 }
@@ -80,6 +82,8 @@ impl Change<'_> {
                         params![&*schedule.name, schedule.slot_ms],
                     )?;
                 }
+                Write::Park(park) => self.park(park)?,
+                Write::Put(put) => self.put(put)?,
             }
         }
         Ok(ticket)
@@ -177,6 +181,59 @@ impl Change<'_> {
                     .push(self.deliver(shard, child, kind, None)?);
             }
         }
+        Ok(())
+    }
+
+    fn park(&mut self, park: &Park) -> Result<(), StoreError> {
+        let (shard, epoch) = park.fence;
+        if self.memory.epochs.get(usize::from(shard.0)) != Some(&epoch) {
+            return Err(StoreError::Fenced(shard, epoch));
+        }
+        let Some(mut known) = self.known(park.run)?.filter(|run| run.status < TERMINAL) else {
+            return Ok(());
+        };
+        if known.shard != shard {
+            return Err(StoreError::Fenced(shard, epoch));
+        }
+        let update = check::parked(park);
+        self.update(park.run, &known, &update)?;
+        known.follow(&update);
+        self.remember(park.run, Some(known));
+        Ok(())
+    }
+
+    fn put(&mut self, put: &Put) -> Result<(), StoreError> {
+        let key = params![&*put.key.kind, &*put.key.namespace, &*put.key.name];
+        let known: Option<u64> = self
+            .connection
+            .prepare_cached(
+                "SELECT revision FROM entries WHERE kind = ?1 AND namespace = ?2 AND name = ?3",
+            )
+            .and_then(|mut select| select.query_row(key, |row| row.get(0)).optional())
+            .map_err(failed)?;
+        if !check::as_expected(put.expected, known) {
+            return Err(StoreError::Changed(put.key.clone()));
+        }
+        let Some(value) = &put.value else {
+            self.execute(
+                "DELETE FROM entries WHERE kind = ?1 AND namespace = ?2 AND name = ?3",
+                key,
+            )?;
+            return Ok(());
+        };
+        self.memory.revision += 1;
+        self.execute(
+            "INSERT OR REPLACE INTO entries (kind, namespace, name, revision, expires_ms, value)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                &*put.key.kind,
+                &*put.key.namespace,
+                &*put.key.name,
+                self.memory.revision,
+                put.expires_ms,
+                &**value
+            ],
+        )?;
         Ok(())
     }
 

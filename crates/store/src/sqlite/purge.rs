@@ -4,8 +4,9 @@ use rusqlite::{Connection, params};
 
 use super::error::{damaged, failed};
 use super::schema::TERMINAL;
-use crate::check::EVENTS_PER_PURGE_MAX;
+use crate::check::{ENTRIES_PER_PURGE_MAX, EVENTS_PER_PURGE_MAX};
 use crate::journal::StoreError;
+use crate::row::Purge;
 
 #[derive(Default)]
 pub(super) struct Purged {
@@ -16,10 +17,14 @@ pub(super) struct Purged {
 /// Runs in the open transaction. `position` is where the next record goes, which must outlive the records.
 pub(super) fn purge(
     connection: &Connection,
-    ended_before_ms: i64,
-    limit: usize,
+    purge: Purge,
     position: i64,
 ) -> Result<Purged, StoreError> {
+    let Purge {
+        ended_before_ms,
+        limit,
+        ..
+    } = purge;
     let mut purged = Purged::default();
     let mut roots = connection
         .prepare_cached(
@@ -54,7 +59,19 @@ pub(super) fn purge(
                    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.id) LIMIT ?2)",
         )
         .and_then(|mut delete| {
-            delete.execute(params![ended_before_ms, EVENTS_PER_PURGE_MAX as i64])
+            delete.execute(params![purge.events_before_ms, EVENTS_PER_PURGE_MAX as i64])
+        })
+        .map_err(failed)?;
+    connection
+        .prepare_cached(
+            "DELETE FROM entries WHERE (kind, namespace, name) IN (
+                 SELECT kind, namespace, name FROM entries WHERE expires_ms < ?1 LIMIT ?2)",
+        )
+        .and_then(|mut delete| {
+            delete.execute(params![
+                purge.expired_before_ms,
+                ENTRIES_PER_PURGE_MAX as i64
+            ])
         })
         .map_err(failed)?;
     if purged.records > 0 {

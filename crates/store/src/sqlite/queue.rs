@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::ids::{Epoch, ShardId};
 use crate::journal::{Done, StoreError};
-use crate::row::Write;
+use crate::row::{Purge, Write};
 
 /// Batches that wait at the same time.
 pub(super) const QUEUE_BATCHES_MAX: usize = 16_384;
@@ -29,8 +29,7 @@ pub(super) enum Job {
     Group(Vec<Batch>),
     Acquire(ShardId, Sender<Result<Epoch, StoreError>>),
     Purge {
-        ended_before_ms: i64,
-        limit: usize,
+        purge: Purge,
         answer: Sender<Result<u64, StoreError>>,
     },
     /// Nothing came within the time.
@@ -181,6 +180,13 @@ fn size(write: &Write) -> usize {
         }
         Write::Define(definition) => definition.text.len() + definition.links.len(),
         Write::Schedule(schedule) => schedule.name.len(),
+        Write::Park(park) => park.reason.len(),
+        Write::Put(put) => {
+            put.value.as_ref().map_or(0, |value| value.len())
+                + put.key.kind.len()
+                + put.key.namespace.len()
+                + put.key.name.len()
+        }
     };
     own + std::mem::size_of::<Write>()
 }

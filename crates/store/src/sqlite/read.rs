@@ -294,6 +294,25 @@ pub(super) fn counts(connection: &Connection) -> Result<(Vec<(Status, u64)>, u64
     Ok((Status::ALL.into_iter().filter_map(of).collect(), deliveries))
 }
 
+pub(super) fn ended_before(
+    connection: &Connection,
+    newest: usize,
+) -> Result<Option<i64>, StoreError> {
+    let Some(offset) = newest.checked_sub(1) else {
+        return Ok(None);
+    };
+    connection
+        .prepare_cached(
+            "SELECT updated_ms FROM runs WHERE status >= 5 ORDER BY updated_ms DESC LIMIT 1 OFFSET ?1",
+        )
+        .and_then(|mut select| {
+            select
+                .query_row([sql_limit(offset)], |row| row.get(0))
+                .optional()
+        })
+        .map_err(failed)
+}
+
 pub(super) fn list<T>(
     connection: &Connection,
     sql: &str,

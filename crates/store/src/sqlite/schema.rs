@@ -12,11 +12,12 @@ use crate::row::Status;
 /// "FeVa": what `file` and other tools see in the header of the database.
 pub(super) const APPLICATION_ID: i32 = 0x4665_5661;
 /// Counts changes of the tables. A database of a later one is refused.
-pub(super) const SCHEMA: i32 = 1;
+pub(super) const SCHEMA: i32 = 2;
 /// 3.51.3: earlier ones can lose a commit when a checkpoint meets the reset of a write-ahead log.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
-/// Pages that the writer keeps in memory.
-const WRITER_CACHE_KIB: i32 = 64 * 1024;
+/// Pages that the writer keeps in memory. SQLite looks through all of them after most commits that split a page, so
+/// more is not faster.
+const WRITER_CACHE_KIB: i32 = 16 * 1024;
 /// Statements that a connection keeps prepared.
 const STATEMENTS_KEPT: usize = 64;
 /// How long to wait for a tool that has locked the database, which no part of this program does.
@@ -97,7 +98,17 @@ CREATE TABLE schedules (name TEXT PRIMARY KEY, slot_ms INTEGER NOT NULL) WITHOUT
 CREATE TABLE triggers (name TEXT PRIMARY KEY, state BLOB NOT NULL);
 ";
 
-/// Opens the one connection that writes, and makes the tables where there are none.
+/// What each version added to the one before it, from version 2 on. What is here never changes.
+const ADDED: [&str; 1] = ["
+CREATE TABLE entries (
+    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, revision INTEGER NOT NULL, expires_ms INTEGER,
+    value BLOB NOT NULL, PRIMARY KEY (kind, namespace, name)
+) WITHOUT ROWID;
+CREATE INDEX entries_expire ON entries (expires_ms) WHERE expires_ms IS NOT NULL;
+CREATE INDEX entries_by_revision ON entries (revision);
+"];
+
+/// Opens the one connection that writes, and makes the tables that are not there.
 pub(super) fn open_writer(path: &Path, shards: u16) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < SQLITE_VERSION_MIN {
         return Err(unusable(format!(
@@ -173,24 +184,31 @@ pub(super) fn check_identity(connection: &Connection, path: &Path) -> Result<(),
 }
 
 fn create(connection: &mut Connection, shards: u16) -> Result<(), StoreError> {
-    if pragma(connection, "user_version")? == i64::from(SCHEMA) {
+    let found = pragma(connection, "user_version")?;
+    if found == i64::from(SCHEMA) {
         return Ok(());
     }
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed)?;
-    transaction.execute_batch(TABLES).map_err(failed)?;
-    for (name, value) in [
-        ("shards", i64::from(shards)),
-        ("position", 1),
-        ("purged", 0),
-    ] {
-        transaction
-            .execute(
-                "INSERT INTO meta (name, value) VALUES (?1, ?2)",
-                (name, value),
-            )
-            .map_err(failed)?;
+    if found == 0 {
+        transaction.execute_batch(TABLES).map_err(failed)?;
+        for (name, value) in [
+            ("shards", i64::from(shards)),
+            ("position", 1),
+            ("purged", 0),
+        ] {
+            transaction
+                .execute(
+                    "INSERT INTO meta (name, value) VALUES (?1, ?2)",
+                    (name, value),
+                )
+                .map_err(failed)?;
+        }
+    }
+    let has = usize::try_from(found.max(1) - 1).unwrap_or(0);
+    for added in &ADDED[has..] {
+        transaction.execute_batch(added).map_err(failed)?;
     }
     set(&transaction, "user_version", i64::from(SCHEMA))?;
     transaction.commit().map_err(failed)

@@ -1,9 +1,9 @@
 //! The thread that writes. It takes what waits, commits it together, and then answers.
 //!
 //! ```text
-//! take ──► group ──► BEGIN, a savepoint for each batch, COMMIT ──► answer each
-//!   ▲                                                                  │
-//!   └── idle: checkpoint, give free pages back ◄───────────────────────┘
+//! take ──► group ──► BEGIN, write each batch, COMMIT ──► answer each
+//!   ▲                                                         │
+//!   └── idle: checkpoint, give free pages back ◄──────────────┘
 //! ```
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +22,7 @@ use super::schema;
 use crate::check;
 use crate::ids::{Epoch, ShardId};
 use crate::journal::{StoreError, Ticket};
-use crate::row::Write;
+use crate::row::{Purge, Write};
 
 /// Pages in the write-ahead log after which it is copied into the database: 16 MiB.
 const CHECKPOINT_PAGES: i32 = 4_096;
@@ -91,12 +91,8 @@ impl Writer {
                     // Whoever asked may have gone.
                     let _ = answer.send(epoch);
                 }
-                Job::Purge {
-                    ended_before_ms,
-                    limit,
-                    answer,
-                } => {
-                    let purged = self.guarded(|writer| writer.purge(ended_before_ms, limit));
+                Job::Purge { purge, answer } => {
+                    let purged = self.guarded(|writer| writer.purge(purge));
                     let _ = answer.send(purged);
                 }
                 Job::Idle => {
@@ -181,7 +177,31 @@ impl Writer {
         written
     }
 
+    /// A savepoint costs a copy of every page that a batch is the first to change. So there are none at first; when a
+    /// batch is refused, which is rare, all of them are taken back and written again, each after a savepoint.
     fn apply_all(
+        &mut self,
+        batches: &[Vec<Write>],
+    ) -> Result<Vec<Result<Ticket, StoreError>>, StoreError> {
+        let position = self.memory.position;
+        let mut tickets = Vec::with_capacity(batches.len());
+        for batch in batches {
+            match self.apply(batch) {
+                Ok(ticket) => tickets.push(Ok(ticket)),
+                Err(why) if self.is_of_transaction(&why) => return Err(why),
+                Err(_) => {
+                    self.memory.take_back(position);
+                    self.roll_back()?;
+                    self.execute("BEGIN IMMEDIATE")?;
+                    return self.apply_each(batches);
+                }
+            }
+        }
+        Ok(tickets)
+    }
+
+    /// With a savepoint before each batch, so that a refused one takes nothing of the others away.
+    fn apply_each(
         &mut self,
         batches: &[Vec<Write>],
     ) -> Result<Vec<Result<Ticket, StoreError>>, StoreError> {
@@ -189,16 +209,10 @@ impl Writer {
         for batch in batches {
             self.execute("SAVEPOINT batch")?;
             let position = self.memory.position;
-            let answer = Change {
-                connection: &self.connection,
-                memory: &mut self.memory,
-            }
-            .apply(batch);
-            match answer {
+            let answer = self.apply(batch);
+            match &answer {
                 Ok(_) => self.execute("RELEASE batch")?,
-                Err(why @ (StoreError::Full(_) | StoreError::Fatal(_))) => return Err(why),
-                // SQLite ends a transaction by itself when it cannot go on.
-                Err(why) if self.connection.is_autocommit() => return Err(why),
+                Err(why) if self.is_of_transaction(why) => return answer.map(|_| Vec::new()),
                 Err(_) => {
                     self.memory.take_back(position);
                     self.execute("ROLLBACK TO batch")?;
@@ -208,6 +222,19 @@ impl Writer {
             answers.push(answer);
         }
         Ok(answers)
+    }
+
+    fn apply(&mut self, batch: &[Write]) -> Result<Ticket, StoreError> {
+        Change {
+            connection: &self.connection,
+            memory: &mut self.memory,
+        }
+        .apply(batch)
+    }
+
+    /// Whether nothing of the transaction can stand. SQLite ends one by itself when it cannot go on.
+    fn is_of_transaction(&self, why: &StoreError) -> bool {
+        matches!(why, StoreError::Full(_) | StoreError::Fatal(_)) || self.connection.is_autocommit()
     }
 
     fn roll_back(&self) -> Result<(), StoreError> {
@@ -238,10 +265,10 @@ impl Writer {
         Ok(epoch)
     }
 
-    fn purge(&mut self, ended_before_ms: i64, limit: usize) -> Result<u64, StoreError> {
+    fn purge(&mut self, purge: Purge) -> Result<u64, StoreError> {
         self.execute("BEGIN IMMEDIATE")?;
         let position = self.memory.position;
-        let purged = purge::purge(&self.connection, ended_before_ms, limit, position);
+        let purged = purge::purge(&self.connection, purge, position);
         let purged = purged.and_then(|purged| {
             self.execute("COMMIT")?;
             Ok(purged)

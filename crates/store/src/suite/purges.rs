@@ -2,11 +2,16 @@
 
 use super::{Bed, child, event, intake, new_run, update};
 use crate::ids::RunId;
-use crate::row::{Accepted, Append, Filter, Intake, NewRun, Page, Status, Update, Write};
+use crate::row::{Accepted, Append, Filter, Intake, NewRun, Page, Purge, Status, Update, Write};
 
 fn purge(bed: &Bed<'_>, ended_before_ms: i64, limit: usize) -> u64 {
     bed.journal
-        .purge(ended_before_ms, limit)
+        .purge(Purge {
+            ended_before_ms,
+            events_before_ms: ended_before_ms,
+            expired_before_ms: 0,
+            limit,
+        })
         .expect("it is possible")
 }
 
@@ -158,4 +163,16 @@ pub fn events_are_forgotten(bed: &Bed<'_>) {
     assert!(at("waiting", 10));
     assert_eq!(purge(bed, 20, 10), 0);
     assert_eq!(bed.waiting(1), [event("waiting")]);
+}
+
+pub fn the_newest_can_be_kept(bed: &Bed<'_>) {
+    for (run, ended_ms) in [(1, 100), (2, 300), (3, 200)] {
+        ended(bed, new_run(run), Status::Completed, ended_ms);
+    }
+    bed.put([Write::Append(bed.first(new_run(4)))]);
+    let last = |newest| bed.journal.ended_before(newest).expect("it is readable");
+    assert_eq!(last(0), None);
+    assert_eq!(last(1), Some(300));
+    assert_eq!(last(2), Some(200));
+    assert_eq!(last(4), None);
 }

@@ -1,0 +1,458 @@
+//! The state of a shard, and how it takes events in.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use ferrovia_dsl::plan::Plan;
+use ferrovia_engine::{Input, ObligationId, Outcome, Refusal, RuntimeInfo};
+use ferrovia_expr::Value;
+use ferrovia_store::format::v1::{decode_event, decode_input, decode_outcome};
+use ferrovia_store::{
+    Delivery, DeliveryKind, Epoch, NewRun, Park, RunId, ShardId, StoreError, StoredRun, Update,
+};
+
+use super::commit::Batch;
+use super::hot::{Hot, line};
+use super::replay::{History, ReplayError};
+use super::{Action, Answered, Control, Declined, Event, Found, STAY_MS, Surroundings, Token};
+
+/// A share of all runs.
+pub struct Shard {
+    pub(super) id: ShardId,
+    pub(super) epoch: Epoch,
+    pub(super) hot: HashMap<RunId, Hot>,
+    /// Events for runs that are being read.
+    pub(super) loading: HashMap<RunId, Vec<Event>>,
+    /// When runs are due that are in memory, or due soon.
+    pub(super) wheel: BTreeSet<(i64, RunId)>,
+    /// Up to here the wheel knows all sleeping runs.
+    pub(super) horizon_ms: i64,
+    pub(super) dirty: Vec<RunId>,
+    pub(super) answers: HashMap<RunId, Vec<Answered>>,
+    pub(super) writing: Option<Batch>,
+    /// Batches that have to be written before anything new: parts of one that was refused as a whole.
+    pub(super) again: VecDeque<Batch>,
+    /// Rows of runs that cannot be followed, to be written.
+    pub(super) parks: Vec<Park>,
+    pub(super) full: bool,
+    pub(super) lost: bool,
+    /// Nothing new begins: the process is about to end.
+    pub(super) draining: bool,
+}
+
+impl Shard {
+    pub fn new(id: ShardId, epoch: Epoch) -> Shard {
+        Shard {
+            id,
+            epoch,
+            hot: HashMap::new(),
+            loading: HashMap::new(),
+            wheel: BTreeSet::new(),
+            horizon_ms: i64::MIN,
+            dirty: Vec::new(),
+            answers: HashMap::new(),
+            writing: None,
+            again: VecDeque::new(),
+            parks: Vec::new(),
+            full: false,
+            lost: false,
+            draining: false,
+        }
+    }
+
+    pub fn id(&self) -> ShardId {
+        self.id
+    }
+
+    /// When the next timer is due that the shard knows of.
+    pub fn wake_ms(&self) -> Option<i64> {
+        self.wheel.first().map(|(due_ms, _)| *due_ms)
+    }
+
+    /// Runs in memory.
+    pub fn resident(&self) -> usize {
+        self.hot.len()
+    }
+
+    /// Nothing is under way: no batch, no reading, no effect.
+    pub fn is_quiet(&self) -> bool {
+        self.writing.is_none()
+            && self.again.is_empty()
+            && self.dirty.is_empty()
+            && self.parks.is_empty()
+            && self.loading.is_empty()
+            && self.hot.values().all(|hot| hot.executing.is_empty())
+    }
+
+    /// It is to begin nothing else, and what was under way is over.
+    pub fn is_drained(&self) -> bool {
+        self.draining && self.is_quiet()
+    }
+
+    /// Takes an event in. Records are written when [`Shard::flush`] is called, after all events at hand.
+    pub fn handle(&mut self, event: Event, cx: &mut Surroundings<'_>, out: &mut Vec<Action>) {
+        if self.lost {
+            return;
+        }
+        match event {
+            Event::Start {
+                token,
+                new,
+                plan,
+                input,
+            } => self.start(token, *new, plan, input, cx, out),
+            Event::Loaded { run, found } => self.loaded(run, found, cx, out),
+            Event::Settled { run, id, outcome } => self.settled(run, id, outcome, cx),
+            Event::Deliver(delivery) => self.deliver(delivery, cx, out),
+            Event::Control {
+                token,
+                run,
+                control,
+            } => self.control(token, run, control, cx, out),
+            Event::Due { before_ms, runs } => {
+                self.horizon_ms = self.horizon_ms.max(before_ms);
+                self.wheel.extend(runs);
+            }
+            Event::Recover(run) => drop(self.reach(run, || Event::Recover(run), out)),
+            Event::Tick => self.tick(cx, out),
+            Event::Committed => self.committed(cx, out),
+            Event::Refused(error) => self.refused(error, out),
+            Event::Drain => self.draining = true,
+        }
+    }
+
+    pub(super) fn touch(&mut self, run: RunId) {
+        if self.hot.get(&run).is_some_and(|hot| hot.dirty) {
+            self.dirty.push(run);
+        }
+    }
+
+    fn start(
+        &mut self,
+        token: Token,
+        new: NewRun,
+        plan: Arc<Plan>,
+        input: Value,
+        cx: &mut Surroundings<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        let run = new.id;
+        if self.draining {
+            return out.push(Action::Answer {
+                token,
+                answer: Err(Declined::Stopping),
+            });
+        }
+        if self.full {
+            let declined = Declined::Store(StoreError::Full("it was full a moment ago".into()));
+            return out.push(Action::Answer {
+                token,
+                answer: Err(declined),
+            });
+        }
+        let history = History::new(run, cx.runtime.clone());
+        let mut hot = Hot::new(run, plan, history, new.depth, new.parent.clone()).created(new);
+        let taken = hot.take(
+            Input::Start {
+                input,
+                secrets: None,
+            },
+            cx,
+        );
+        debug_assert!(taken.is_ok(), "a new run takes its start");
+        self.answers.entry(run).or_default().push((token, Ok(run)));
+        self.hot.insert(run, hot);
+        self.touch(run);
+        self.time(run);
+    }
+
+    /// The run, if it is in memory; else the event waits until it was read.
+    pub(super) fn reach(
+        &mut self,
+        run: RunId,
+        event: impl FnOnce() -> Event,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        if self.hot.contains_key(&run) {
+            return true;
+        }
+        let waiting = self.loading.entry(run).or_default();
+        if waiting.is_empty() {
+            out.push(Action::Load(run));
+        }
+        waiting.push(event());
+        false
+    }
+
+    fn loaded(
+        &mut self,
+        run: RunId,
+        found: Found,
+        cx: &mut Surroundings<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        let waiting = self.loading.remove(&run).unwrap_or_default();
+        let declined = match found {
+            Ok(Some(found)) => {
+                let (stored, plan) = *found;
+                match self.revive(run, stored, plan, cx, out) {
+                    Ok(()) => {
+                        for event in waiting {
+                            self.handle(event, cx, out);
+                        }
+                        self.rest(run, cx.now_ms);
+                        return;
+                    }
+                    Err(declined) => declined,
+                }
+            }
+            Ok(None) => Declined::Unknown,
+            Err(why) => Declined::Parked(why),
+        };
+        if let Declined::Parked(why) = &declined {
+            self.parks.push(Park {
+                fence: (self.id, self.epoch),
+                run,
+                at_ms: cx.now_ms,
+                reason: line(why),
+            });
+        }
+        for event in waiting {
+            if let Event::Control { token, .. } = event {
+                out.push(Action::Answer {
+                    token,
+                    answer: Err(declined.clone()),
+                });
+            }
+        }
+    }
+
+    /// Puts a run into memory as it was, and does what a crash may have left undone.
+    pub(super) fn revive(
+        &mut self,
+        run: RunId,
+        stored: StoredRun,
+        plan: Arc<Plan>,
+        cx: &mut Surroundings<'_>,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Declined> {
+        let StoredRun {
+            summary,
+            snapshot,
+            records,
+            deliveries,
+        } = stored;
+        if summary.status.is_terminal() {
+            return Err(Declined::Refused(Refusal::Ended));
+        }
+        let tail_bytes = records.iter().map(|(_, record)| record.len()).sum();
+        let snapshot_bytes = snapshot.as_ref().map_or(0, |snapshot| snapshot.state.len());
+        let history = match restore(run, &plan, snapshot, &records, cx.runtime) {
+            Ok(history) => history,
+            // It is left as it is: a later release, or a person, may be able to read it (G8).
+            Err(error) => {
+                return Err(Declined::Parked(
+                    format!("its journal cannot be replayed: {error}").into(),
+                ));
+            }
+        };
+        let written = Update {
+            status: summary.status,
+            wake_ms: summary.wake_ms,
+            active: summary.active,
+            updated_ms: summary.updated_ms,
+            reason: summary.reason,
+        };
+        let depth = summary.run.depth;
+        let mut hot = Hot::new(run, plan, history, depth, summary.run.parent).read_back(
+            written,
+            tail_bytes,
+            snapshot_bytes,
+        );
+        let commands = hot.recovered();
+        hot.correct_row(cx.now_ms);
+        self.hot.insert(run, hot);
+        self.release(run, commands, cx, out);
+        for delivery in deliveries {
+            self.deliver(delivery, cx, out);
+        }
+        self.touch(run);
+        self.time(run);
+        Ok(())
+    }
+
+    fn settled(
+        &mut self,
+        run: RunId,
+        id: ObligationId,
+        outcome: Outcome,
+        cx: &mut Surroundings<'_>,
+    ) {
+        let Some(hot) = self.hot.get_mut(&run) else {
+            return;
+        };
+        // A late outcome: what it settles was retracted meanwhile.
+        if !hot.executing.remove(&id) {
+            return;
+        }
+        let _ = hot.take(Input::EffectSettled { id, outcome }, cx);
+        self.touch(run);
+        self.time(run);
+    }
+
+    fn deliver(&mut self, delivery: Delivery, cx: &mut Surroundings<'_>, out: &mut Vec<Action>) {
+        let run = delivery.run;
+        if !self.reach(run, || Event::Deliver(delivery.clone()), out) {
+            return;
+        }
+        // What comes for a run that has ended goes with it.
+        let Some(hot) = self
+            .hot
+            .get_mut(&run)
+            .filter(|hot| !hot.is_defective() && hot.ending().is_none())
+        else {
+            return;
+        };
+        if !hot.is_new(delivery.id) {
+            return;
+        }
+        let input = match delivery.kind {
+            DeliveryKind::Start(input) => decode_input(&input).map(|input| Input::Start {
+                input,
+                secrets: None,
+            }),
+            DeliveryKind::Event(event) => {
+                decode_event(&event).map(|event| Input::MessageArrived { event })
+            }
+            DeliveryKind::Child(id, outcome) => {
+                let id = ObligationId(id);
+                decode_outcome(&outcome).map(|outcome| Input::ChildSettled { id, outcome })
+            }
+            DeliveryKind::Cancel => Ok(Input::Cancel {
+                reason: Some("its parent does not wait for it any more".into()),
+            }),
+        };
+        match input {
+            // A refused one is late: it is taken off the list all the same.
+            Ok(input) => drop(hot.take(input, cx)),
+            Err(error) => hot.park(error.to_string()),
+        }
+        if !hot.is_defective() {
+            hot.consume(delivery.id);
+        }
+        self.touch(run);
+        self.time(run);
+    }
+
+    fn control(
+        &mut self,
+        token: Token,
+        run: RunId,
+        control: Control,
+        cx: &mut Surroundings<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        if !self.reach(
+            run,
+            || Event::Control {
+                token,
+                run,
+                control: control.clone(),
+            },
+            out,
+        ) {
+            return;
+        }
+        let Some(hot) = self.hot.get_mut(&run) else {
+            return;
+        };
+        let input = match control {
+            Control::Cancel { reason } => Input::Cancel { reason },
+            Control::Suspend => Input::Suspend,
+            Control::Resume => Input::Resume,
+            Control::Settle { effect, outcome } => Input::EffectSettled {
+                id: effect,
+                outcome,
+            },
+        };
+        match hot.take(input, cx) {
+            Ok(()) => self.answers.entry(run).or_default().push((token, Ok(run))),
+            Err(refusal) => out.push(Action::Answer {
+                token,
+                answer: Err(refusal.into()),
+            }),
+        }
+        self.touch(run);
+        self.time(run);
+        self.rest(run, cx.now_ms);
+    }
+
+    fn tick(&mut self, cx: &mut Surroundings<'_>, out: &mut Vec<Action>) {
+        self.full = false;
+        if self.draining {
+            return;
+        }
+        while let Some((due_ms, run)) = self.wheel.first().copied() {
+            if due_ms > cx.now_ms {
+                break;
+            }
+            self.wheel.remove(&(due_ms, run));
+            if !self.reach(run, || Event::Tick, out) {
+                continue;
+            }
+            self.fire(run, cx);
+        }
+    }
+
+    fn fire(&mut self, run: RunId, cx: &mut Surroundings<'_>) {
+        let Some(hot) = self.hot.get_mut(&run).filter(|hot| !hot.is_defective()) else {
+            return;
+        };
+        for id in hot.due(cx.now_ms) {
+            let _ = hot.take(Input::TimerFired { id }, cx);
+        }
+        self.touch(run);
+        self.time(run);
+    }
+
+    /// Notes when a run is due next.
+    pub(super) fn time(&mut self, run: RunId) {
+        if let Some(wake_ms) = self.hot.get(&run).and_then(Hot::wake_ms) {
+            self.wheel.insert((wake_ms, run));
+        }
+    }
+
+    /// Lets a run go that has nothing to do for a while.
+    pub(super) fn rest(&mut self, run: RunId, now_ms: i64) {
+        let Some(hot) = self.hot.get(&run).filter(|hot| hot.is_idle()) else {
+            return;
+        };
+        let wake_ms = hot.wake_ms();
+        if wake_ms.is_some_and(|wake_ms| wake_ms < now_ms + STAY_MS) && !hot.is_defective() {
+            return;
+        }
+        // Beyond the horizon the store remembers.
+        if let Some(wake_ms) = wake_ms.filter(|wake_ms| *wake_ms > self.horizon_ms) {
+            self.wheel.remove(&(wake_ms, run));
+        }
+        self.hot.remove(&run);
+    }
+}
+
+/// A run as its snapshot and the records after it make it.
+fn restore(
+    run: RunId,
+    plan: &Plan,
+    snapshot: Option<ferrovia_store::Snapshot>,
+    records: &[(u64, Vec<u8>)],
+    runtime: &RuntimeInfo,
+) -> Result<History, ReplayError> {
+    let mut history = match snapshot {
+        Some(snapshot) => History::from_snapshot(snapshot.seq, &snapshot.state, runtime.clone())?,
+        None => History::new(run, runtime.clone()),
+    };
+    for (seq, record) in records {
+        history.take(plan, *seq, record, |_| {})?;
+    }
+    Ok(history)
+}
