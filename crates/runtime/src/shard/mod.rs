@@ -40,6 +40,9 @@ const BATCH_RECORDS_MAX: usize = 1_024;
 /// How soon a timer must be due for its run to stay in memory.
 const STAY_MS: i64 = 2_000;
 
+/// The store is asked for timers at least this often.
+pub(crate) const ASKED_WITHIN_MS: i64 = 15_000;
+
 /// What a shard may know of the world while it handles an event.
 pub struct Surroundings<'a> {
     pub now_ms: i64,
@@ -337,6 +340,7 @@ impl Shard {
         self.answers.entry(run).or_default().push((token, Ok(run)));
         self.hot.insert(run, hot);
         self.touch(run);
+        self.time(run);
     }
 
     /// The run, if it is in memory; else the event waits until it was read.
@@ -587,8 +591,10 @@ impl Shard {
         if wake_ms.is_some_and(|wake_ms| wake_ms < now_ms + STAY_MS) && !hot.is_defective() {
             return;
         }
-        // Beyond the horizon the store remembers.
-        if let Some(wake_ms) = wake_ms.filter(|wake_ms| *wake_ms > self.horizon_ms) {
+        // Beyond the horizon the store remembers. It may be asked just now, and not see this run yet: so what is due
+        // before it is asked again stays on the wheel.
+        let remembered_ms = self.horizon_ms.max(now_ms + ASKED_WITHIN_MS);
+        if let Some(wake_ms) = wake_ms.filter(|wake_ms| *wake_ms > remembered_ms) {
             self.wheel.remove(&(wake_ms, run));
         }
         self.hot.remove(&run);
