@@ -9,14 +9,16 @@ use tokio::sync::mpsc;
 
 use super::effects::Effects;
 use super::{Inner, blocking, wall_ms};
-use crate::shard::{Action, Event, Shard, Surroundings};
+use crate::shard::{ASKED_WITHIN_MS, Action, Event, Shard, Surroundings};
 
 /// Events that are taken in before their records are written.
 const ROUND_EVENTS_MAX: usize = 1_024;
 /// How far ahead the driver asks the journal for timers.
-const HORIZON_MS: i64 = 30_000;
+const HORIZON_MS: i64 = 2 * ASKED_WITHIN_MS;
 /// Timers that it asks for at a time.
 const DUE_PAGE: usize = 4_096;
+/// How soon it asks again after as many, so that those of the page have a chance to fire.
+const PAGE_PAUSE_MS: i64 = 50;
 /// Longest sleep: a wall clock that jumps is noticed within it.
 const SLEEP_MAX: Duration = Duration::from_millis(500);
 /// How long a full store is left alone.
@@ -32,7 +34,7 @@ pub(super) async fn drive(
         effects: Effects::default(),
         local: VecDeque::new(),
         actions: Vec::new(),
-        asked_until_ms: i64::MIN,
+        ask_at_ms: i64::MIN,
         asking: false,
         full_until_ms: None,
         lost: false,
@@ -76,7 +78,8 @@ struct Driver {
     /// Events that came of actions, to be taken in before anything else.
     local: VecDeque<Event>,
     actions: Vec<Action>,
-    asked_until_ms: i64,
+    /// When to ask the journal for timers again.
+    ask_at_ms: i64,
     asking: bool,
     full_until_ms: Option<i64>,
     lost: bool,
@@ -108,7 +111,11 @@ impl Driver {
                 };
                 taken += 1;
                 match &event {
-                    Event::Due { .. } => self.asking = false,
+                    Event::Due { before_ms, .. } => {
+                        self.asking = false;
+                        let again_ms = (*before_ms).max(now_ms + PAGE_PAUSE_MS);
+                        self.ask_at_ms = self.ask_at_ms.min(again_ms);
+                    }
                     Event::Tick => self.full_until_ms = None,
                     _ => {}
                 }
@@ -179,20 +186,20 @@ impl Driver {
     /// Asks the journal for what is due before the horizon, unless it was asked.
     fn ask_for_timers(&mut self, inner: &Arc<Inner>, shard: &Shard) {
         let now_ms = wall_ms();
-        if self.asking || now_ms + HORIZON_MS / 2 < self.asked_until_ms {
+        if self.asking || now_ms < self.ask_at_ms {
             return;
         }
         self.asking = true;
-        self.asked_until_ms = now_ms + HORIZON_MS;
-        let (inner, id, until_ms) = (inner.clone(), shard.id(), self.asked_until_ms);
+        self.ask_at_ms = now_ms + ASKED_WITHIN_MS;
+        let (inner, id, until_ms) = (inner.clone(), shard.id(), now_ms + HORIZON_MS);
         tokio::spawn(async move {
             let journal = inner.journal.clone();
             match blocking(move || journal.due(id, until_ms, DUE_PAGE)).await {
                 Ok(runs) => {
-                    let _ = inner.shards[usize::from(id.0)].send(Event::Due {
-                        before_ms: until_ms,
-                        runs,
-                    });
+                    // More may be due after the last one of a full page.
+                    let last = runs.last().filter(|_| runs.len() == DUE_PAGE);
+                    let before_ms = last.map_or(until_ms, |(due_ms, _)| *due_ms);
+                    let _ = inner.shards[usize::from(id.0)].send(Event::Due { before_ms, runs });
                 }
                 Err(error) => inner.fail(&error.to_string()),
             }
@@ -201,7 +208,7 @@ impl Driver {
 
     fn sleep(&self, shard: &Shard) -> Duration {
         let now_ms = wall_ms();
-        let due_ms = [shard.wake_ms(), self.full_until_ms]
+        let due_ms = [shard.wake_ms(), self.full_until_ms, Some(self.ask_at_ms)]
             .into_iter()
             .flatten()
             .min();
