@@ -14,7 +14,10 @@ use ferrovia_store::{
 use super::commit::Batch;
 use super::hot::{Hot, line};
 use super::replay::{History, ReplayError};
-use super::{Action, Answered, Control, Declined, Event, Found, STAY_MS, Surroundings, Token};
+use super::{
+    ASKED_WITHIN_MS, Action, Answered, Control, Declined, Event, Found, STAY_MS, Surroundings,
+    Token,
+};
 
 /// A share of all runs.
 pub struct Shard {
@@ -431,8 +434,10 @@ impl Shard {
         if wake_ms.is_some_and(|wake_ms| wake_ms < now_ms + STAY_MS) && !hot.is_defective() {
             return;
         }
-        // Beyond the horizon the store remembers.
-        if let Some(wake_ms) = wake_ms.filter(|wake_ms| *wake_ms > self.horizon_ms) {
+        // Beyond the horizon the store remembers. It may be asked just now, and not see this run yet: so what is due
+        // before it is asked again stays on the wheel.
+        let remembered_ms = self.horizon_ms.max(now_ms + ASKED_WITHIN_MS);
+        if let Some(wake_ms) = wake_ms.filter(|wake_ms| *wake_ms > remembered_ms) {
             self.wheel.remove(&(wake_ms, run));
         }
         self.hot.remove(&run);

@@ -36,6 +36,9 @@ const BATCH_RECORDS_MAX: usize = 1_024;
 /// How soon a timer must be due for its run to stay in memory.
 const STAY_MS: i64 = 2_000;
 
+/// The store is asked for timers at least this often.
+pub(crate) const ASKED_WITHIN_MS: i64 = 15_000;
+
 /// What a shard may know of the world while it handles an event.
 pub struct Surroundings<'a> {
     pub now_ms: i64,
