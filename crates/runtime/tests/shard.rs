@@ -24,6 +24,10 @@ struct Bed {
 impl Bed {
     /// A run that begins with a wait of 30 ms, durably.
     fn waiting() -> Bed {
+        Bed::waiting_for("milliseconds: 30")
+    }
+
+    fn waiting_for(wait: &str) -> Bed {
         let mut bed = Bed {
             shard: Shard::new(ShardId(0), Epoch(1)),
             definitions: Definitions::default(),
@@ -34,7 +38,7 @@ impl Bed {
             },
             now_ms: BEGIN_MS,
         };
-        let plan = plan();
+        let plan = plan(wait);
         let identity = plan.identity.clone();
         let new = NewRun {
             id: RUN,
@@ -91,12 +95,14 @@ impl Bed {
     }
 }
 
-fn plan() -> Arc<Plan> {
-    let text = "document: { dsl: '1.0.3', namespace: test, name: nap, version: '1.0.0' }
+fn plan(wait: &str) -> Arc<Plan> {
+    let text = format!(
+        "document: {{ dsl: '1.0.3', namespace: test, name: nap, version: '1.0.0' }}
 do:
-  - nap: { wait: { milliseconds: 30 } }";
-    let root = ferrovia_dsl::source::parse(text).expect("the text is YAML");
-    let compiled = compile(text, &root, &Links::default(), Options::default());
+  - nap: {{ wait: {{ {wait} }} }}"
+    );
+    let root = ferrovia_dsl::source::parse(&text).expect("the text is YAML");
+    let compiled = compile(&text, &root, &Links::default(), Options::default());
     Arc::new(compiled.expect("the workflow is sound").plan)
 }
 
@@ -133,4 +139,27 @@ fn a_timer_that_falls_due_while_its_run_is_suspended_fires_once_it_is_resumed() 
     let mut actions = bed.tick();
     actions.extend(bed.handle(Event::Committed));
     assert!(ended(&actions), "{actions:?}");
+}
+
+/// When a shard wants to be woken that wrote a run while the store was being asked for timers.
+fn woken_although_asked_before(wait: &str) -> Option<i64> {
+    let mut bed = Bed::waiting_for(wait);
+    bed.handle(Event::Due {
+        before_ms: BEGIN_MS + 30_000,
+        runs: Vec::new(),
+    });
+    bed.shard.wake_ms()
+}
+
+#[test]
+fn a_run_that_left_memory_before_the_store_was_asked_again_is_woken() {
+    assert_eq!(
+        woken_although_asked_before("seconds: 5"),
+        Some(BEGIN_MS + 5_000)
+    );
+}
+
+#[test]
+fn a_run_that_sleeps_long_takes_no_place_on_the_wheel() {
+    assert_eq!(woken_although_asked_before("days: 30"), None);
 }

@@ -15,7 +15,7 @@ use super::report::{Report, grouped, median, milliseconds, progress, quantile};
 /// Durable steps of a run.
 const STEPS: usize = 10;
 /// How often the bare commits of a run are timed.
-const BARE_RUNS: usize = 200;
+const BARE_RUNS: usize = 100;
 /// What one bare commit writes: about as much as a step does.
 const BARE_BYTES: usize = 150;
 
@@ -38,31 +38,26 @@ pub(super) async fn steps(base: &Base, plan: &Plan, report: &mut Report) -> anyh
     let workflow = bed.define(&text).await?;
     let mut bare = Vec::new();
     let beside = base.fresh()?;
-    for round in 0..=plan.repeats {
-        bare.push(milliseconds(bare_commits(beside.path(), round)?));
-    }
-    let fastest = measure(
-        "steps",
-        "",
-        &bed,
-        &workflow,
-        Value::from(Object::default()),
-        plan,
-        report,
-    )
-    .await?;
-    for round in 0..=plan.repeats {
-        bare.push(milliseconds(bare_commits(
-            beside.path(),
-            plan.repeats + 1 + round,
-        )?));
-    }
+    let measured = Measured {
+        scenario: "steps",
+        what: "",
+        bed: &bed,
+        workflow,
+        input: Object::default().into(),
+    };
+    let alone = measured
+        .measure(plan, report, || {
+            let time = bare_commits(beside.path(), bare.len())?;
+            bare.push(milliseconds(time));
+            Ok(())
+        })
+        .await?;
     let bare = median(bare);
     let mut members = Object::default();
     members.insert("way", "bare SQLite");
     members.insert("p50Ms", bare);
     let mut line = format!("{STEPS} commits of SQLite alone: p50 {bare:.2} ms");
-    if let Some(alone) = fastest {
+    if let Some(alone) = alone {
         members.insert("timesOfOneClient", alone / bare);
         line += &format!(
             "; a run over HTTP with one client takes {:.2} times that",
@@ -86,47 +81,67 @@ pub(super) async fn set(base: &Base, plan: &Plan, report: &mut Report) -> anyhow
     let input = Value::parse_json(input).map_err(|error| anyhow::anyhow!("{error}"))?;
     for (what, set) in [("expressions", expressions), ("constants", constants)] {
         let workflow = bed.define(&tasks(what, set)).await?;
-        measure("set", what, &bed, &workflow, input.clone(), plan, report).await?;
+        let measured = Measured {
+            scenario: "set",
+            what,
+            bed: &bed,
+            workflow,
+            input: input.clone(),
+        };
+        measured.measure(plan, report, || Ok(())).await?;
     }
     bed.close().await
 }
 
-/// All ways in turn, again and again, so that what disturbs the machine meets all of them. Answers with the median
-/// time of a run over HTTP with one client.
-async fn measure(
-    scenario: &str,
-    what: &str,
-    bed: &Bed,
-    workflow: &Arc<Workflow>,
+/// What is measured.
+struct Measured<'a> {
+    scenario: &'static str,
+    what: &'static str,
+    bed: &'a Bed,
+    workflow: Arc<Workflow>,
     input: Value,
-    plan: &Plan,
-    report: &mut Report,
-) -> anyhow::Result<Option<f64>> {
-    let served = bed.serve().await?;
-    let ways = [Way::Http(served.address), Way::InProcess(bed.node.clone())];
-    let cases: Vec<_> = ways
-        .iter()
-        .flat_map(|way| plan.clients.iter().map(move |clients| (way, *clients)))
-        .collect();
-    let mut seen: Vec<Vec<Seen>> = cases.iter().map(|_| Vec::new()).collect();
-    for repeat in 1..=plan.repeats {
-        for ((way, clients), seen) in cases.iter().zip(&mut seen) {
-            progress(format_args!(
-                "{scenario} {what} {} with {clients} clients, {repeat} of {}",
-                way.name(),
-                plan.repeats
-            ));
-            seen.push(load(way, workflow, &input, *clients, plan.time).await?);
+}
+
+impl Measured<'_> {
+    /// All ways in turn, again and again, with what is to be measured beside them, so that whatever disturbs the machine
+    /// meets all of them. Answers with the median time of a run over HTTP with one client.
+    async fn measure(
+        self,
+        plan: &Plan,
+        report: &mut Report,
+        mut beside: impl FnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<Option<f64>> {
+        let (scenario, what) = (self.scenario, self.what);
+        let served = self.bed.serve().await?;
+        let ways = [
+            Way::Http(served.address),
+            Way::InProcess(self.bed.node.clone()),
+        ];
+        let cases: Vec<_> = ways
+            .iter()
+            .flat_map(|way| plan.clients.iter().map(move |clients| (way, *clients)))
+            .collect();
+        let mut seen: Vec<Vec<Seen>> = cases.iter().map(|_| Vec::new()).collect();
+        for repeat in 1..=plan.repeats {
+            for ((way, clients), seen) in cases.iter().zip(&mut seen) {
+                progress(format_args!(
+                    "{scenario} {what} {} with {clients} clients, {repeat} of {}",
+                    way.name(),
+                    plan.repeats
+                ));
+                beside()?;
+                seen.push(load(way, &self.workflow, &self.input, *clients, plan.time).await?);
+            }
         }
-    }
-    let mut alone = None;
-    for ((way, clients), seen) in cases.into_iter().zip(seen) {
-        let p50_ms = add(scenario, what, way.name(), clients, &seen, report);
-        if clients == 1 && matches!(way, Way::Http(_)) {
-            alone = Some(p50_ms);
+        let mut alone = None;
+        for ((way, clients), seen) in cases.into_iter().zip(seen) {
+            let p50_ms = add(scenario, what, way.name(), clients, &seen, report);
+            if clients == 1 && matches!(way, Way::Http(_)) {
+                alone = Some(p50_ms);
+            }
         }
+        Ok(alone)
     }
-    Ok(alone)
 }
 
 fn add(
