@@ -9,6 +9,7 @@ mod fork;
 mod lane;
 mod local;
 mod mask;
+mod migrate;
 mod observer;
 pub mod port;
 mod registry;
@@ -23,5 +24,6 @@ pub use durable::{
 pub use fork::{Edits, From as ForkFrom, NoFork};
 pub use lane::{Limit, Limits};
 pub use local::{Ended, Local, LocalConfig, Report};
+pub use migrate::{Difference, Verdict};
 pub use observer::{Observed, Observer, Silent};
 pub use registry::{Definitions, Executors};

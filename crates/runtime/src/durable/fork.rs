@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ferrovia_dsl::plan::{CallKind, Plan};
-use ferrovia_engine::{EffectRequest, Obligation, ObligationId, Outcome, RuntimeInfo};
+use ferrovia_engine::{EffectRequest, Obligation, ObligationId, Outcome};
 use ferrovia_store::format::v1::Record;
 use ferrovia_store::{NewRun, Origin, RunId, StoreError, Summary, Why};
 
 use super::{Inner, Node, blocking, wall_ms};
 use crate::fork::{Edits, From, NoFork, Past};
-use crate::shard::{Adopted, Declined, Event, ReplayError, announce, replay};
+use crate::shard::{Adopted, Declined, Event, History, ReplayError, Seen, announce, replay};
 
 /// Histories that are kept in memory for the forks that are under way.
 const PASTS_MAX: usize = 64;
@@ -179,7 +179,7 @@ impl Inner {
     }
 }
 
-async fn offload<T: Send + 'static>(
+pub(super) async fn offload<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ForkError> + Send + 'static,
 ) -> Result<T, ForkError> {
     // The inner result is carried through: only a panic is an error of the journal.
@@ -223,7 +223,7 @@ impl Pasts {
 }
 
 /// The row of a run, and the run whose id and seed it has.
-fn about(inner: &Inner, run: RunId) -> Result<(Summary, RunId), ForkError> {
+pub(super) fn about(inner: &Inner, run: RunId) -> Result<(Summary, RunId), ForkError> {
     let summary = inner.journal.summary(run)?.ok_or(ForkError::Unknown)?;
     let first = inner.journal.records(run, 1, 1)?;
     let first = first.first().map(|(_, record)| Record::decode(record));
@@ -232,18 +232,26 @@ fn about(inner: &Inner, run: RunId) -> Result<(Summary, RunId), ForkError> {
 }
 
 fn read(inner: &Inner, summary: &Summary) -> Result<Past, ForkError> {
-    let run = summary.run.id;
     let mut past = Past::new();
-    let runtime: RuntimeInfo = inner.runtime.clone();
-    let history = replay::<ForkError>(
-        run,
-        summary.run.plan,
-        runtime,
-        |from| Ok(inner.journal.records(run, from, RECORDS_AT_A_TIME)?),
-        |hash| inner.plan(hash).map_err(ForkError::Unreadable),
-        |seen| past.see(&seen),
-        |_| Ok(()),
-    )?;
+    let history = read_seeing(inner, summary, |seen| past.see(&seen))?;
     past.over(&history)?;
     Ok(past)
+}
+
+/// Replays a run as its journal has it now.
+pub(super) fn read_seeing(
+    inner: &Inner,
+    summary: &Summary,
+    see: impl FnMut(Seen<'_>),
+) -> Result<History, ForkError> {
+    let run = summary.run.id;
+    replay(
+        run,
+        summary.run.plan,
+        inner.runtime.clone(),
+        |from| Ok(inner.journal.records(run, from, RECORDS_AT_A_TIME)?),
+        |hash| inner.plan(hash).map_err(ForkError::Unreadable),
+        see,
+        |_| Ok(()),
+    )
 }

@@ -8,6 +8,7 @@ mod fork;
 mod hearing;
 mod id;
 mod intake;
+mod migrate;
 mod retention;
 mod schedule;
 

@@ -9,13 +9,13 @@ use ferrovia_engine::{
     Child, Command, EffectOutput, Ending, ErrorType, Fault, Input, Obligation, ObligationId,
     Outcome, Refusal,
 };
-use ferrovia_store::format::v1::{Record, Stamped, encode_input, encode_outcome};
+use ferrovia_store::format::v1::{Moved, Record, Stamped, encode_input, encode_outcome};
 use ferrovia_store::{
     Append, DeliveryId, DeliveryKind, Epoch, NewRun, Origin, Parent, RunId, ShardId, Status, Update,
 };
 
 use super::replay::{History, release};
-use super::{CHILD_DEPTH_MAX, SNAPSHOT_BYTES, Surroundings};
+use super::{CHILD_DEPTH_MAX, Declined, Moving, SNAPSHOT_BYTES, Surroundings};
 
 /// A run that is in memory.
 pub(super) struct Hot {
@@ -54,6 +54,7 @@ struct Staged {
     consumed: Vec<DeliveryId>,
     spawn: Vec<(NewRun, DeliveryKind)>,
     abandon: Vec<Arc<str>>,
+    moved: Option<Moved>,
     commands: Vec<Command>,
 }
 
@@ -287,6 +288,21 @@ impl Hot {
         None
     }
 
+    /// Leaves the plan for another one. What is owed is the same there, so nothing is begun or ended by it.
+    pub(super) fn migrate(&mut self, moving: Moving) -> Result<(), Declined> {
+        if moving.history.seq != self.history.seq || self.dirty {
+            return Err(Declined::GoneOn);
+        }
+        self.staged.moved = Some(Moved {
+            from: self.plan.hash,
+            to: moving.plan.hash,
+        });
+        self.plan = moving.plan;
+        self.history = moving.history;
+        self.dirty = true;
+        Ok(())
+    }
+
     /// Stops a run that met a defect; its neighbours go on (G8).
     pub(super) fn park(&mut self, why: String) {
         self.defect = Some(why.into());
@@ -376,7 +392,7 @@ impl Hot {
             inputs: staged.inputs,
             release: first.then(|| release(&self.history.runtime)),
             identity: self.identity.take(),
-            moved: None,
+            moved: staged.moved,
             digest: self.history.digest,
         };
         let record = record.encode();
@@ -397,19 +413,22 @@ impl Hot {
             record,
             create: self.create.take(),
             update: changed.then_some(update),
-            snapshot: self.snapshot(),
+            snapshot: self.snapshot(staged.moved.is_some()),
             consumed: staged.consumed,
             deliver: self.report(),
             spawn: staged.spawn,
             abandon: staged.abandon,
-            migrate: None,
+            migrate: staged.moved.map(|moved| {
+                let version = self.plan.identity.version.to_string();
+                (moved.to, version.into())
+            }),
         };
         (append, staged.commands)
     }
 
     /// A snapshot once the records since the last one outgrow it, so that both stay in proportion.
-    fn snapshot(&mut self) -> Option<Vec<u8>> {
-        if self.tail_bytes <= SNAPSHOT_BYTES.max(self.snapshot_bytes)
+    fn snapshot(&mut self, forced: bool) -> Option<Vec<u8>> {
+        if (!forced && self.tail_bytes <= SNAPSHOT_BYTES.max(self.snapshot_bytes))
             || self.ending().is_some()
             || self.defect.is_some()
         {

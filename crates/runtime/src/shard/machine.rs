@@ -15,7 +15,7 @@ use super::commit::Batch;
 use super::hot::{Hot, line};
 use super::replay::{History, ReplayError};
 use super::{
-    ASKED_WITHIN_MS, Action, Adopted, Answered, Control, Declined, Event, Found, STAY_MS,
+    ASKED_WITHIN_MS, Action, Adopted, Answered, Control, Declined, Event, Found, Moving, STAY_MS,
     Surroundings, Token,
 };
 
@@ -105,6 +105,7 @@ impl Shard {
                 input,
             } => self.start(token, *new, plan, input, cx, out),
             Event::Adopt { token, adopted } => self.adopt(token, *adopted, cx, out),
+            Event::Move { token, moving } => self.migrate(token, moving, out),
             Event::Loaded { run, found } => self.loaded(run, found, cx, out),
             Event::Settled {
                 run,
@@ -278,7 +279,7 @@ impl Shard {
             });
         }
         for event in waiting {
-            if let Event::Control { token, .. } = event {
+            if let Event::Control { token, .. } | Event::Move { token, .. } = event {
                 out.push(Action::Answer {
                     token,
                     answer: Err(declined.clone()),
@@ -447,6 +448,30 @@ impl Shard {
         self.touch(run);
         self.time(run);
         self.rest(run, cx.now_ms);
+    }
+
+    fn migrate(&mut self, token: Token, moving: Box<Moving>, out: &mut Vec<Action>) {
+        let run = moving.run;
+        if !self.hot.contains_key(&run) {
+            self.reach(run, || Event::Move { token, moving }, out);
+            return;
+        }
+        let Some(hot) = self.hot.get_mut(&run) else {
+            return;
+        };
+        let answer = match hot.ending() {
+            Some(_) => Err(Refusal::Ended.into()),
+            None if hot.is_defective() => Err(Declined::Parked("it met a defect".into())),
+            None => hot.migrate(*moving),
+        };
+        match answer {
+            Ok(()) => self.answers.entry(run).or_default().push((token, Ok(run))),
+            Err(declined) => out.push(Action::Answer {
+                token,
+                answer: Err(declined),
+            }),
+        }
+        self.touch(run);
     }
 
     fn tick(&mut self, cx: &mut Surroundings<'_>, out: &mut Vec<Action>) {

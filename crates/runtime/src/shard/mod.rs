@@ -81,6 +81,8 @@ pub enum Declined {
     Parked(Arc<str>),
     #[error("this process is about to end")]
     Stopping,
+    #[error("the run went on meanwhile; try again")]
+    GoneOn,
     #[error(transparent)]
     Store(StoreError),
 }
@@ -90,6 +92,14 @@ pub type Found = Result<Option<Box<(StoredRun, Arc<Plan>)>>, Arc<str>>;
 
 /// The answer to a question.
 type Answered = (Token, Result<RunId, Declined>);
+
+/// A run that leaves its plan for another one, as it would be there.
+#[derive(Debug)]
+pub struct Moving {
+    pub run: RunId,
+    pub plan: Arc<Plan>,
+    pub history: History,
+}
 
 /// A run that begins in the middle of the history of another one.
 #[derive(Debug)]
@@ -117,6 +127,11 @@ pub enum Event {
     Adopt {
         token: Token,
         adopted: Box<Adopted>,
+    },
+    /// A run leaves its plan, if it has not gone on since its history was read.
+    Move {
+        token: Token,
+        moving: Box<Moving>,
     },
     /// The answer to [`Action::Load`].
     Loaded {

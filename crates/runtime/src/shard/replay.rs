@@ -124,6 +124,7 @@ impl History {
                 stamped: &stamped,
                 asked: asked.as_ref(),
                 step: &step,
+                history: self,
             });
         }
         if self.digest != record.digest {
@@ -174,8 +175,13 @@ impl History {
             }
         }
         history.seq = self.seq;
-        history.digest = chained(self.digest, &to.hash.0);
+        history.digest = self.moved_digest(to);
         Ok(history)
+    }
+
+    /// The digest of a run that leaves its plan for another one.
+    pub(crate) fn moved_digest(&self, to: &Plan) -> Digest {
+        chained(self.digest, &to.hash.0)
     }
 
     /// One input at its time. A refused one changes nothing.
@@ -199,6 +205,8 @@ pub struct Seen<'a> {
     /// What the input settled, as it was owed before.
     pub asked: Option<&'a Obligation>,
     pub step: &'a Step,
+    /// The run after it.
+    pub history: &'a History,
 }
 
 /// Replays a run from its first record. `read` gives records from a position on, as many as it likes, and none behind

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use ferrovia_dsl::compile::{Links, Options, compile};
 use ferrovia_dsl::plan::Plan;
-use ferrovia_engine::{Ending, RuntimeInfo};
+use ferrovia_engine::{Ending, Obligation, RuntimeInfo};
 use ferrovia_expr::Value;
 use ferrovia_runtime::port::{Call, Executor, Fault, FaultKind, Success};
 use ferrovia_runtime::shard::{ReplayError, replay};
@@ -201,6 +201,67 @@ impl Bed {
         );
         let history = replayed.expect("it comes out as it was");
         history.run.ending().cloned()
+    }
+
+    /// What happened in a run until now, by the places of its tasks, and what it waits for, without times.
+    pub(crate) fn story(&self, run: RunId) -> Vec<String> {
+        let mut story = Vec::new();
+        let summary = self.summary(run);
+        let began_ms = summary.run.created_ms;
+        let replayed = replay::<ReplayError>(
+            run,
+            summary.run.plan,
+            runtime(),
+            |from| Ok(self.journal.records(run, from, 3).expect("it is readable")),
+            |hash| Ok(self.node.plan(hash).expect("it is known")),
+            |seen| {
+                for entry in &seen.step.trace {
+                    let task = entry.task.map(|task| seen.plan[task].pointer.clone());
+                    story.push(format!("{task:?} {:?}", entry.event));
+                }
+            },
+            |_| Ok(()),
+        );
+        let history = replayed.expect("it comes out as it was");
+        for (id, owed) in history.run.obligations().iter() {
+            story.push(match owed {
+                Obligation::Timer(timer) => {
+                    format!("{id} in {} min", (timer.due_ms - began_ms) / 60_000)
+                }
+                Obligation::Effect(effect) => format!("{id} {:?}", effect.request),
+                other => format!("{id} {other:?}"),
+            });
+        }
+        // The requests that were made are not in the trace.
+        story.extend(self.requests(run));
+        story
+    }
+
+    fn requests(&self, run: RunId) -> Vec<String> {
+        let mut requests = Vec::new();
+        let replayed = replay::<ReplayError>(
+            run,
+            self.summary(run).run.plan,
+            runtime(),
+            |from| Ok(self.journal.records(run, from, 3).expect("it is readable")),
+            |hash| Ok(self.node.plan(hash).expect("it is known")),
+            |seen| {
+                if let Some(Obligation::Effect(effect)) = seen.asked {
+                    requests.push(format!("{:?}", effect.request));
+                }
+            },
+            |_| Ok(()),
+        );
+        replayed.expect("it comes out as it was");
+        requests
+    }
+
+    /// Sends an event that runs may wait for.
+    pub(crate) async fn send(&self, kind: &str) {
+        let mut event = ferrovia_expr::Object::default();
+        event.insert("type", kind);
+        let received = self.node.receive(event.into()).await;
+        received.expect("it is kept");
     }
 
     pub(crate) fn fail(&self, path: &str) {

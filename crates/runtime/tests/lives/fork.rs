@@ -1,11 +1,9 @@
 //! Forks and repairs: what is carried out again, counted at the executor.
 
-mod bed;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bed::{Bed, workflow};
+use crate::bed::{Bed, workflow};
 use ferrovia_engine::{EffectOutput, Ending, ObligationId, Outcome};
 use ferrovia_expr::value;
 use ferrovia_runtime::{Edits, ForkError, ForkFrom, ForkRequest, NoFork};
