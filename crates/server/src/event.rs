@@ -10,14 +10,67 @@ use ferrovia_runtime::Received;
 use futures_util::future::join_all;
 use percent_encoding::percent_decode_str;
 
+use serde_json::json;
+
 use crate::EVENTS_MAX;
+use crate::access::Action;
 use crate::app::App;
 use crate::body::{self, is_json, json, media_type};
+use crate::gate::Permit;
 use crate::problem::Problem;
+use crate::route::{Doc, Route, Rule, Section, Where, post, schema};
 use crate::view;
 
 const STRUCTURED: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
+
+pub(crate) fn section() -> Section {
+    let event = schema::named("CloudEvent");
+    let batch = schema::list(&event);
+    let doc = Doc::new("sendEvents", "Take CloudEvents in")
+        .about(
+            "Structured, batched, or binary: attributes in headers `ce-…`, the body is the data. An event reaches \
+             whatever listens, in every namespace. The same event, by source and id, is taken once.",
+        )
+        .takes_as("application/cloudevents+json", event.clone())
+        .takes_as("application/cloudevents-batch+json", batch.clone())
+        .takes_as("application/json", json!({ "oneOf": [event, batch] }))
+        .gives(200, "All had come before", schema::named("Received"))
+        .gives(202, "At least one is new; all are durable", schema::named("Received"));
+    Section {
+        name: "events",
+        about: "Events from elsewhere.",
+        routes: vec![Route::new(
+            post("/api/v1/events"),
+            // What listens is not known before the event is looked at.
+            Rule::Needs(Action::SendEvents, Where::Everywhere),
+            receive,
+            doc,
+        )],
+        schemas: schemas(),
+    }
+}
+
+fn schemas() -> Vec<(&'static str, serde_json::Value)> {
+    let event = schema::object(
+        &["id", "source", "type"],
+        json!({
+            "specversion": { "const": "1.0" },
+            "id": schema::text(), "source": schema::text(), "type": schema::text(),
+            "data": schema::anything(),
+        }),
+    );
+    let received = schema::object(
+        &[],
+        json!({
+            "known": { "type": "boolean", "description": "It had come before" },
+            "started": schema::list(&schema::text()),
+            "delivered": { "type": "integer", "description": "Runs that it was for" },
+            "events": schema::list(&schema::named("Received")),
+        }),
+    );
+    vec![("CloudEvent", event), ("Received", received)]
+}
 
 /// How events came.
 enum Arrived {
@@ -27,14 +80,15 @@ enum Arrived {
 
 /// Answers when all events are durable: 202 if one of them is new, 200 if all had come before. A batch that is
 /// refused may have been taken in part; sent again, the part is known.
-pub(crate) async fn receive(
+async fn receive(
     State(app): State<App>,
+    permit: Permit,
     headers: HeaderMap,
     body: body::Received,
 ) -> Result<Response, Problem> {
     let (results, body) = match read(&headers, &body?)? {
         Arrived::One(event) => {
-            let received = app.node.receive(complete(event, "")?).await?;
+            let received = app.node(&permit).receive(complete(event, "")?).await?;
             let body = result(&received);
             (vec![received], body)
         }
@@ -44,7 +98,8 @@ pub(crate) async fn receive(
                 .enumerate()
                 .map(|(index, event)| complete(event, &format!("/{index}")));
             let events = events.collect::<Result<Vec<_>, _>>()?;
-            let received = join_all(events.into_iter().map(|event| app.node.receive(event))).await;
+            let node = app.node(&permit);
+            let received = join_all(events.into_iter().map(|event| node.receive(event))).await;
             let received = received.into_iter().collect::<Result<Vec<_>, _>>()?;
             let mut body = Object::default();
             body.insert("events", received.iter().map(result).collect::<Vec<_>>());

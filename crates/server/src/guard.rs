@@ -4,8 +4,11 @@
 use std::net::IpAddr;
 
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -22,12 +25,36 @@ pub struct Hosts {
     pub addresses: bool,
 }
 
-/// Refuses requests that were meant for another host, or come from a page of one.
-pub(crate) async fn own_host(State(app): State<App>, request: Request, next: Next) -> Response {
-    match judge(&app.config.hosts, request.headers()) {
+/// Refuses requests that were meant for another host, or come from a page of one. Whatever is answered says how
+/// browsers have to treat it.
+pub(crate) async fn guarded(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = match judge(&app.config.hosts, request.headers()) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
+    };
+    harden(response.headers_mut());
+    response
+}
+
+/// Nothing here is to be kept by caches, shown inside other pages, or taken for something else. A page of ours has a
+/// policy of its own.
+fn harden(headers: &mut HeaderMap) {
+    const ALWAYS: [(HeaderName, HeaderValue); 5] = [
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("same-origin"),
+        ),
+    ];
+    const POLICY: HeaderValue =
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    for (name, value) in ALWAYS {
+        headers.insert(name, value);
     }
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
 }
 
 fn judge(hosts: &Hosts, headers: &HeaderMap) -> Result<(), Problem> {

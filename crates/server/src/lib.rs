@@ -7,9 +7,11 @@ mod app;
 mod body;
 mod digits;
 mod event;
+mod gate;
 mod guard;
 pub mod hook;
 mod problem;
+mod route;
 mod run;
 pub mod seal;
 mod start;
@@ -19,16 +21,13 @@ mod wait;
 
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use ferrovia_runtime::Node;
 use tokio::net::TcpListener;
 
 use app::App;
 pub use guard::Hosts;
+pub use route::{Described, Rule, Where, openapi, routes};
 
 /// A request's body.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -67,7 +66,7 @@ pub async fn serve(
         // An answer is small and complete; where the delay cannot be switched off, it is only slower.
         let _ = connection.set_nodelay(true);
     });
-    let served = axum::serve(listener, router(app)).with_graceful_shutdown(async move {
+    let served = axum::serve(listener, route::router(app)).with_graceful_shutdown(async move {
         stop.await;
         stopping.stop();
     });
@@ -79,25 +78,4 @@ pub async fn serve(
         served = served.into_future() => served,
         () = too_long => Ok(()),
     }
-}
-
-fn router(app: App) -> Router {
-    Router::new()
-        .route("/api/v1/definitions", get(state::definitions))
-        .route("/api/v1/runs", post(start::start).get(run::list))
-        .route("/api/v1/runs/{id}", get(run::show))
-        .route("/api/v1/runs/{id}/trace", get(run::trace))
-        .route("/api/v1/runs/{id}/cancel", post(run::cancel))
-        .route("/api/v1/runs/{id}/suspend", post(run::suspend))
-        .route("/api/v1/runs/{id}/resume", post(run::resume))
-        .route("/api/v1/runs/{id}/settle", post(run::settle))
-        .route("/api/v1/events", post(event::receive))
-        .route("/health", get(state::health))
-        .route("/ready", get(state::ready))
-        .route("/metrics", get(state::metrics))
-        .fallback(problem::no_such_path)
-        .method_not_allowed_fallback(problem::no_such_method)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(app.clone(), guard::own_host))
-        .with_state(app)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use axum::extract::rejection::BytesRejection;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ferrovia_engine::Refusal;
@@ -11,12 +11,16 @@ use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::shard::Declined;
 use ferrovia_store::StoreError;
 
+use crate::access::Action;
+use crate::access::action::required;
 use crate::view::Unreadable;
 
 /// Types of problems are names that never change; docs/guide/durable.md lists them.
 const TYPE_BASE: &str = "urn:ferrovia:problem:";
 /// When to try again what there was no room for.
-const RETRY_SECONDS: &str = "1";
+const RETRY_SECONDS: u64 = 1;
+/// How to show who one is.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"ferrovia\"");
 
 /// One problem.
 #[derive(Debug)]
@@ -26,6 +30,7 @@ pub(crate) struct Problem {
     title: &'static str,
     detail: Option<String>,
     pointer: Option<Cow<'static, str>>,
+    retry_seconds: u64,
 }
 
 impl Problem {
@@ -36,6 +41,7 @@ impl Problem {
             title,
             detail: None,
             pointer: None,
+            retry_seconds: RETRY_SECONDS,
         }
     }
 
@@ -86,6 +92,24 @@ impl Problem {
         Problem::new(404, "not-found", "There is no such thing").detail(what)
     }
 
+    /// Nobody showed who they are, or what they showed proves nothing.
+    pub(crate) fn anonymous() -> Problem {
+        Problem::new(401, "unauthenticated", "Who asks did not show who they are")
+            .detail("sign in, or send an API key as `Authorization: Bearer fvk_…`")
+    }
+
+    pub(crate) fn forbidden(action: Action) -> Problem {
+        let (name, role) = (action.name(), required(action).name());
+        Problem::new(403, "forbidden", "Who asks may not do this")
+            .detail(format!("it needs `{name}`, which the role {role} has"))
+    }
+
+    /// A handler wants a proof that the rule of its way in does not give.
+    pub(crate) fn undecided() -> Problem {
+        Problem::new(500, "internal", "Something in Ferrovia itself is wrong")
+            .detail("access was not decided")
+    }
+
     pub(crate) fn no_such_run() -> Problem {
         Problem::not_found("no run has this id")
     }
@@ -111,7 +135,10 @@ impl IntoResponse for Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         if matches!(self.status, 429 | 503) {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+            headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_seconds));
+        }
+        if self.status == 401 {
+            headers.insert(WWW_AUTHENTICATE, CHALLENGE);
         }
         response
     }

@@ -16,12 +16,61 @@ use ferrovia_runtime::{Hearing, Node, StartRequest};
 use ferrovia_store::format::v1::Record;
 use ferrovia_store::{RunId, Summary};
 
+use serde_json::json;
+
+use crate::access::Action;
 use crate::app::App;
+use crate::gate::{Asking, Permit};
 use crate::problem::Problem;
+use crate::route::{Doc, In, Route, Rule, Section, Where, post, schema};
 use crate::view::{self, Unreadable};
 use crate::{KEY_CHARS_MAX, LABEL_CHARS_MAX, LABELS_MAX, body, wait};
 
 type Answer = Result<Response, Problem>;
+
+const MEMBERS: [&str; 3] = ["workflow", "input", "labels"];
+
+pub(crate) fn section() -> Section {
+    let order = schema::order(
+        &["workflow"],
+        json!({
+            "workflow": {
+                "type": "string",
+                "description": "`namespace/name` for the newest version, or `namespace/name:version`",
+            },
+            "input": { "description": "What the run begins with; `{}` unless given" },
+            "labels": {
+                "type": "object",
+                "additionalProperties": schema::text(),
+                "maxProperties": LABELS_MAX,
+            },
+        }),
+    );
+    let doc = Doc::new("startRun", "Start a run, and wait for its end if asked to")
+        .about("It is durable when the answer comes. With a key that was used before, nothing is started.")
+        .with(In::Query, "wait", wait::ABOUT, schema::text())
+        .with(
+            In::Header,
+            "Idempotency-Key",
+            "A second start in the namespace with the same key gives the run of the first",
+            schema::text(),
+        )
+        .takes(order)
+        .gives(200, "It was started with this key before, or has ended", schema::named("Run"))
+        .gives(201, "It is started; `Location` says where to look", schema::named("Run"))
+        .gives(202, "The wait is over, and it goes on", schema::named("Run"));
+    Section {
+        name: "starts",
+        about: "Starting runs.",
+        routes: vec![Route::new(
+            post("/api/v1/runs"),
+            Rule::Needs(Action::StartRuns, Where::Body),
+            start,
+            doc,
+        )],
+        schemas: Vec::new(),
+    }
+}
 
 /// `{"workflow": "namespace/name[:version]", "input": …, "labels": {…}}`.
 ///
@@ -30,13 +79,15 @@ type Answer = Result<Response, Problem>;
 /// | 201 | started, durably |
 /// | 200 | it was started with this `Idempotency-Key` before; or the caller waited, and it has ended |
 /// | 202 | the caller waited, and it goes on |
-pub(crate) async fn start(State(app): State<App>, request: Request) -> Answer {
+async fn start(State(app): State<App>, asking: Asking, request: Request) -> Answer {
     let wait = wait::asked(request.uri(), request.headers())?;
     let key = key(request.headers())?;
     let kind = body::media_type(request.headers());
     let received = Bytes::from_request(request, &()).await;
-    let order = body::object(&kind, received, &["workflow", "input", "labels"])?;
-    let plan = workflow(&app.node, &order)?;
+    let order = body::object(&kind, received, &MEMBERS)?;
+    let (permit, plan) = workflow(&app, &asking, &order)?;
+    let namespace = &plan.identity.namespace;
+    let key = key.map(|key| format!("http:{namespace}/{key}").into());
     let empty = || Object::default().into();
     let input = order.get("input").cloned().unwrap_or_else(empty);
     let asked = Asked {
@@ -50,46 +101,60 @@ pub(crate) async fn start(State(app): State<App>, request: Request) -> Answer {
         labels: labels(&order)?,
     };
     let Some(limit) = wait else {
-        return match app.node.start(request).await {
-            Ok(run) => known(&app, run, StatusCode::CREATED).await,
+        return match app.node(&permit).start(request).await {
+            Ok(run) => known(&app, &permit, run, StatusCode::CREATED).await,
             Err(Declined::Started(run)) => {
-                asked.compare(&app, run).await?;
-                known(&app, run, StatusCode::OK).await
+                asked.compare(&app, &permit, run).await?;
+                known(&app, &permit, run, StatusCode::OK).await
             }
             Err(declined) => Err(declined.into()),
         };
     };
-    match app.node.start_and_hear(request).await {
-        Ok((run, hearing)) => await_end(&app, run, hearing, limit).await,
+    match app.node(&permit).start_and_hear(request).await {
+        Ok((run, hearing)) => await_end(&app, &permit, run, hearing, limit).await,
         Err(Declined::Started(run)) => {
-            let summary = asked.compare(&app, run).await?;
-            until_end(&app, summary, limit).await
+            let summary = asked.compare(&app, &permit, run).await?;
+            until_end(&app, &permit, summary, limit).await
         }
         Err(declined) => Err(declined.into()),
     }
 }
 
 /// Waits for the end of a run that may have ended already.
-pub(crate) async fn until_end(app: &App, known: Summary, limit: Duration) -> Answer {
+pub(crate) async fn until_end(
+    app: &App,
+    permit: &Permit,
+    known: Summary,
+    limit: Duration,
+) -> Answer {
     let run = known.run.id;
     if known.status.is_terminal() {
-        return whole(app, known).await;
+        return whole(app, permit, known).await;
     }
-    let hearing = app.node.on_ending(run);
+    let hearing = app.node(permit).on_ending(run);
     // It may have ended between the two.
-    let known = app.look(run).await?;
+    let known = app.look(permit, run).await?;
     if known.status.is_terminal() {
-        return whole(app, known).await;
+        return whole(app, permit, known).await;
     }
-    await_end(app, run, hearing, limit).await
+    await_end(app, permit, run, hearing, limit).await
 }
 
-pub(crate) async fn whole(app: &App, known: Summary) -> Answer {
-    let body = app.reading(move |node| view::whole(node, &known)).await?;
+pub(crate) async fn whole(app: &App, permit: &Permit, known: Summary) -> Answer {
+    let seen_by = permit.clone();
+    let read =
+        move |node: &Node| view::whole_for(node, &known, |namespace| seen_by.sees_runs(namespace));
+    let body = app.reading(permit, read).await?;
     Ok(view::json(StatusCode::OK, &body))
 }
 
-async fn await_end(app: &App, run: RunId, hearing: Hearing, limit: Duration) -> Answer {
+async fn await_end(
+    app: &App,
+    permit: &Permit,
+    run: RunId,
+    hearing: Hearing,
+    limit: Duration,
+) -> Answer {
     let mut stopping = app.stopping();
     let ending = tokio::select! {
         biased;
@@ -99,7 +164,7 @@ async fn await_end(app: &App, run: RunId, hearing: Hearing, limit: Duration) -> 
     };
     let Some(ending) = ending else {
         // It goes on; the caller may look again.
-        return known(app, run, StatusCode::ACCEPTED).await;
+        return known(app, permit, run, StatusCode::ACCEPTED).await;
     };
     let mut body = Object::default();
     body.insert("id", run.to_string());
@@ -109,8 +174,8 @@ async fn await_end(app: &App, run: RunId, hearing: Hearing, limit: Duration) -> 
 }
 
 /// A run as the index has it, and where to look again.
-async fn known(app: &App, run: RunId, status: StatusCode) -> Answer {
-    let summary = app.look(run).await?;
+async fn known(app: &App, permit: &Permit, run: RunId, status: StatusCode) -> Answer {
+    let summary = app.look(permit, run).await?;
     let mut response = view::json(status, &view::summary(&summary).into());
     let location = HeaderValue::try_from(format!("/api/v1/runs/{run}"));
     if let Ok(location) = location {
@@ -127,7 +192,7 @@ struct Asked {
 
 impl Asked {
     /// A key names one request; the same key with another request is a mistake of the caller.
-    async fn compare(self, app: &App, run: RunId) -> Result<Summary, Problem> {
+    async fn compare(self, app: &App, permit: &Permit, run: RunId) -> Result<Summary, Problem> {
         let read = move |node: &Node| {
             let Some(summary) = view::look(node, run)? else {
                 return Ok(None);
@@ -145,7 +210,7 @@ impl Asked {
             });
             Ok::<_, Unreadable>(Some((summary, input)))
         };
-        let Some((summary, input)) = app.reading(read).await? else {
+        let Some((summary, input)) = app.reading(permit, read).await? else {
             return Err(Problem::no_such_run());
         };
         let wanted = &self.workflow.identity;
@@ -168,8 +233,9 @@ impl Asked {
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The key, which may stand in quotes.
-fn key(headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
+/// The key, which may stand in quotes. It is told apart from those of other namespaces: who uses the same one there
+/// shall neither get in the way nor learn of the run.
+fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
@@ -180,10 +246,11 @@ fn key(headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
         let detail = format!("`Idempotency-Key` has 1 to {KEY_CHARS_MAX} characters of ASCII");
         return Err(Problem::malformed(detail));
     }
-    Ok(Some(format!("http:{key}").into()))
+    Ok(Some(key.to_owned()))
 }
 
-fn workflow(node: &Node, order: &Object) -> Result<Arc<Plan>, Problem> {
+/// What is to be started, if who asks may. A workflow in a namespace that they may not know of is not there.
+fn workflow(app: &App, asking: &Asking, order: &Object) -> Result<(Permit, Arc<Plan>), Problem> {
     let invalid = |detail: String| Problem::invalid("/workflow", detail);
     let name = order.get("workflow").and_then(Value::as_str);
     let name = name.ok_or_else(|| {
@@ -200,9 +267,11 @@ fn workflow(node: &Node, order: &Object) -> Result<Arc<Plan>, Problem> {
     let (namespace, name) = name
         .split_once('/')
         .ok_or_else(|| invalid(format!("`{name}` has no namespace")))?;
-    let definitions = node.definitions();
+    let none = || invalid(format!("there is no workflow {namespace}/{name}:{version}"));
+    let permit = asking.within(namespace, none)?;
+    let definitions = app.node(&permit).definitions();
     let found = definitions.find(namespace, name, &version).cloned();
-    found.ok_or_else(|| invalid(format!("there is no workflow {namespace}/{name}:{version}")))
+    Ok((permit, found.ok_or_else(none)?))
 }
 
 type Labels = Vec<(Arc<str>, Arc<str>)>;

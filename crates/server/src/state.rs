@@ -8,15 +8,76 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use ferrovia_expr::{Object, Value};
 
+use serde_json::json;
+
+use crate::access::Action;
 use crate::app::App;
+use crate::gate::{Permit, Sight};
 use crate::problem::Problem;
+use crate::route::{Doc, Route, Rule, Section, Where, get, schema};
 use crate::view;
 
+pub(crate) fn section() -> Section {
+    let text = "text/plain";
+    let definition = schema::object(
+        &["workflow", "hash"],
+        json!({
+            "workflow": { "type": "string", "description": "`namespace/name:version`" },
+            "hash": { "type": "string", "description": "Of all that it means" },
+            "title": { "type": ["string", "null"] },
+        }),
+    );
+    let definitions = schema::object(
+        &["definitions"],
+        json!({ "definitions": schema::list(&schema::named("Definition")) }),
+    );
+    Section {
+        name: "server",
+        about: "What the server knows of itself.",
+        routes: vec![
+            Route::new(
+                get("/api/v1/definitions"),
+                Rule::Needs(Action::ReadDefinitions, Where::List),
+                self::definitions,
+                Doc::new("listDefinitions", "Workflows that can be started").gives(
+                    200,
+                    "Workflows in order of their names",
+                    schema::named("DefinitionPage"),
+                ),
+            ),
+            Route::new(
+                get("/health"),
+                Rule::Public("it says that the process answers, and nothing else"),
+                health,
+                Doc::new("getHealth", "The process answers").gives_text(200, "It does", text),
+            ),
+            Route::new(
+                get("/ready"),
+                Rule::Public("it says whether the store can be used, and not why"),
+                ready,
+                Doc::new("getReadiness", "Runs can be started").gives_text(200, "They can", text),
+            ),
+            Route::new(
+                get("/metrics"),
+                Rule::Needs(Action::ReadMetrics, Where::Everywhere),
+                metrics,
+                Doc::new("getMetrics", "Figures in the text format of Prometheus").gives_text(
+                    200,
+                    "The figures",
+                    text,
+                ),
+            ),
+        ],
+        schemas: vec![("Definition", definition), ("DefinitionPage", definitions)],
+    }
+}
+
 /// `GET /api/v1/definitions`.
-pub(crate) async fn definitions(State(app): State<App>) -> Response {
-    let known = app.node.definitions();
+async fn definitions(State(app): State<App>, sight: Sight) -> Response {
+    let known = app.node(&sight).definitions();
     let mut definitions: Vec<(String, Value)> = known
         .iter()
+        .filter(|plan| sight.sees(&plan.identity.namespace))
         .map(|plan| {
             let mut definition = Object::default();
             definition.insert("workflow", plan.identity.to_string());
@@ -36,23 +97,25 @@ pub(crate) async fn definitions(State(app): State<App>) -> Response {
 }
 
 /// `GET /health`: the process answers.
-pub(crate) async fn health() -> &'static str {
+async fn health() -> &'static str {
     "ok\n"
 }
 
 /// `GET /ready`: runs can be started.
-pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
+async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
     tokio::select! {
         biased;
         // Why it failed is for the operator, who reads it where the process ran.
-        _why = app.node.failed() => Err(Problem::new(503, "store-unusable", "The store cannot be used")),
+        _why = app.failed() => Err(Problem::new(503, "store-unusable", "The store cannot be used")),
         () = std::future::ready(()) => Ok("ready\n"),
     }
 }
 
 /// `GET /metrics`, in the text format of Prometheus.
-pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
-    let stats = app.reading(|node| Ok(node.journal().stats()?)).await?;
+async fn metrics(State(app): State<App>, permit: Permit) -> Result<Response, Problem> {
+    let stats = app
+        .reading(&permit, |node| Ok(node.journal().stats()?))
+        .await?;
     let mut text =
         String::from("# HELP ferrovia_runs Runs in the store.\n# TYPE ferrovia_runs gauge\n");
     for (status, count) in &stats.runs_by_status {

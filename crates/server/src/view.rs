@@ -1,6 +1,7 @@
 //! Runs as the outside sees them, over HTTP and on the command line. What the index does not hold is derived from the
 //! journal by replay.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::http::header::CONTENT_TYPE;
@@ -48,7 +49,12 @@ pub enum Unreadable {
 }
 
 pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
-    let mut response = (status, body.to_json()).into_response();
+    json_text(status, body.to_json())
+}
+
+/// Text that is JSON.
+pub(crate) fn json_text(status: StatusCode, text: String) -> Response {
+    let mut response = (status, text).into_response();
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -61,18 +67,54 @@ pub fn look(runs: &dyn Runs, run: RunId) -> Result<Option<Summary>, Unreadable> 
 
 /// Newest first. `before` is there if there may be more: the next page begins with it.
 pub fn list(runs: &dyn Runs, filter: &Filter, page: Page) -> Result<Value, Unreadable> {
-    let found = runs.journal().runs(filter, page)?;
+    Ok(shown(&runs.journal().runs(filter, page)?, page))
+}
+
+/// Like [`list`], of these namespaces alone.
+pub(crate) fn list_within(
+    runs: &dyn Runs,
+    namespaces: &BTreeSet<String>,
+    filter: &Filter,
+    page: Page,
+) -> Result<Value, Unreadable> {
+    let mut found = Vec::new();
+    let wanted = |namespace: &&String| {
+        let asked = filter.namespace.as_deref();
+        asked.is_none_or(|asked| asked == *namespace)
+    };
+    for namespace in namespaces.iter().filter(wanted) {
+        let filter = Filter {
+            namespace: Some(namespace.as_str().into()),
+            ..filter.clone()
+        };
+        found.extend(runs.journal().runs(&filter, page)?);
+    }
+    found.sort_by_key(|run| std::cmp::Reverse(run.run.id));
+    found.truncate(page.limit);
+    Ok(shown(&found, page))
+}
+
+fn shown(found: &[Summary], page: Page) -> Value {
     let mut body = Object::default();
     if let Some(last) = found.last().filter(|_| found.len() == page.limit) {
         body.insert("before", last.run.id.to_string());
     }
     let found: Vec<Value> = found.iter().map(|run| summary(run).into()).collect();
     body.insert("runs", found);
-    Ok(body.into())
+    body.into()
 }
 
 /// A run with what it came to, or what it waits for.
 pub fn whole(runs: &dyn Runs, known: &Summary) -> Result<Value, Unreadable> {
+    whole_for(runs, known, |_| true)
+}
+
+/// Like [`whole`], with the children in namespaces that somebody sees.
+pub(crate) fn whole_for(
+    runs: &dyn Runs,
+    known: &Summary,
+    sees: impl Fn(&str) -> bool,
+) -> Result<Value, Unreadable> {
     let mut body = summary(known);
     let plan = runs.plan(known.run.plan).map_err(Unreadable::Plan);
     match plan.and_then(|plan| latest(runs, &plan, known.run.id)) {
@@ -84,7 +126,8 @@ pub fn whole(runs: &dyn Runs, known: &Summary) -> Result<Value, Unreadable> {
         // What the index has of it can be shown all the same.
         Err(why) => body.insert("unreadable", why.to_string()),
     }
-    let children = runs.journal().children(known.run.id)?;
+    let mut children = runs.journal().children(known.run.id)?;
+    children.retain(|child| sees(&child.run.namespace));
     if !children.is_empty() {
         let children: Vec<Value> = children.iter().map(|child| summary(child).into()).collect();
         body.insert("children", children);

@@ -7,6 +7,9 @@ use axum::http::{HeaderMap, Uri};
 use crate::WAIT_MS_MAX;
 use crate::problem::Problem;
 
+pub(crate) const ABOUT: &str =
+    "How long to wait for the end of the run, such as `20s`; `Prefer: wait=20` says the same";
+
 /// No answer means: do not wait.
 pub(crate) fn asked(uri: &Uri, headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     match query(uri)? {

@@ -26,7 +26,7 @@ pub enum Transport {
 }
 
 impl Transport {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Transport::Https => SECURE_NAME,
             Transport::Loopback => PLAIN_NAME,

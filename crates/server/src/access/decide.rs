@@ -32,6 +32,10 @@ pub enum Bearer {
         /// What the key may do of what its owner may. Without any, nothing.
         scopes: Vec<Scope>,
     },
+    /// Nothing: the server has no administrator yet, and whoever reaches it may use it.
+    Open,
+    /// The key that the server leaves in its data directory: whoever can read it has the data anyway.
+    Operator,
     /// The token that a new server prints once. It makes the first administrator and does nothing else.
     SetUp,
 }
@@ -93,10 +97,8 @@ pub fn decide(
     // The token and its action belong to each other alone.
     match (&principal.bearer, action) {
         (Bearer::SetUp, Action::SetUp) => return Verdict::Allow,
-        (Bearer::SetUp, _) | (Bearer::User(_) | Bearer::Key { .. }, Action::SetUp) => {
-            return Verdict::Forbid;
-        }
-        (Bearer::User(_) | Bearer::Key { .. }, _) => {}
+        (Bearer::SetUp, _) | (_, Action::SetUp) => return Verdict::Forbid,
+        (Bearer::User(_) | Bearer::Key { .. } | Bearer::Open | Bearer::Operator, _) => {}
     }
     let target = match action.place() {
         Place::Namespace => target,
@@ -147,7 +149,7 @@ impl Principal {
     fn scopes(&self) -> &[Scope] {
         match &self.bearer {
             Bearer::Key { scopes, .. } => scopes,
-            Bearer::User(_) | Bearer::SetUp => &[],
+            Bearer::User(_) | Bearer::Open | Bearer::Operator | Bearer::SetUp => &[],
         }
     }
 
@@ -155,7 +157,7 @@ impl Principal {
     fn account(&self) -> Verdict {
         match &self.bearer {
             Bearer::User(_) => Verdict::Allow,
-            Bearer::Key { .. } | Bearer::SetUp => Verdict::Forbid,
+            Bearer::Key { .. } | Bearer::Open | Bearer::Operator | Bearer::SetUp => Verdict::Forbid,
         }
     }
 
@@ -173,7 +175,7 @@ impl Principal {
             Bearer::Key { scopes, .. } => {
                 scopes.iter().any(|scope| covers(&scope.namespace, target))
             }
-            Bearer::User(_) | Bearer::SetUp => true,
+            Bearer::User(_) | Bearer::Open | Bearer::Operator | Bearer::SetUp => true,
         };
         scoped && self.role(target).is_some()
     }
@@ -181,7 +183,7 @@ impl Principal {
     fn in_scope(&self, action: Action, target: Target<'_>) -> bool {
         let scopes = match &self.bearer {
             Bearer::Key { scopes, .. } => scopes,
-            Bearer::User(_) => return true,
+            Bearer::User(_) | Bearer::Open | Bearer::Operator => return true,
             Bearer::SetUp => return false,
         };
         let mut here = scopes

@@ -2,6 +2,7 @@
 
 mod bed;
 mod control;
+mod description;
 mod events;
 mod guard;
 mod start;
