@@ -201,6 +201,7 @@ impl From<Declined> for Problem {
             Declined::Parked(why) => Problem::conflict(format!("the run is parked: {why}")),
             Declined::Stopping => Problem::new(503, "stopping", "The server is about to end")
                 .detail("nothing was started; try again when it is there again"),
+            Declined::GoneOn => Problem::conflict(declined.to_string()),
             Declined::Store(error) => error.into(),
         }
     }
