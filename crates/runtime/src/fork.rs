@@ -52,7 +52,8 @@ pub struct Edits {
 pub enum From {
     /// From its start: everything is decided again.
     Start,
-    /// Before the last thing that happened to the origin, which made it fault.
+    /// Where it faulted: before the failure of an effect or a child, or before a time limit was over, if that made it
+    /// fault. Otherwise its definition did, with what it had, and all of that is taken over.
     Failure,
     /// Before the outcome of an effect or a child.
     Outcome(ObligationId),
@@ -67,6 +68,8 @@ pub enum From {
 pub enum NoFork {
     #[error("the run did not fault; fork it instead")]
     NotFaulted,
+    #[error("it would fault again at once: {0}")]
+    FaultsAgain(String),
     #[error("nothing was settled under the name `{0}`")]
     NoOutcome(ObligationId),
     #[error("the run never came to the task {0}")]
@@ -135,6 +138,17 @@ impl Past {
         self.faulted
     }
 
+    /// Whether the last thing that happened is the failure of something outside, which may go well another time.
+    fn last_is_failure(&self) -> bool {
+        match self.inputs.last().map(|last| &last.stamped.input) {
+            Some(Input::EffectSettled { outcome, .. } | Input::ChildSettled { outcome, .. }) => {
+                !matches!(outcome, Outcome::Completed(_))
+            }
+            Some(Input::TimerFired { .. }) => true,
+            _ => false,
+        }
+    }
+
     /// What came of an effect, if it was asked for in the same way.
     pub(crate) fn answer(
         &self,
@@ -144,7 +158,8 @@ impl Past {
     ) -> Option<Outcome> {
         let at = *self.settled.get(id)?;
         let is_last = at + 1 == self.inputs.len();
-        if (origin.redo_last && self.faulted && is_last) || origin.redo.contains(&id.0) {
+        let failed = origin.redo_last && self.faulted && self.last_is_failure();
+        if (failed && is_last) || origin.redo.contains(&id.0) {
             return None;
         }
         let happened = &self.inputs[at];
@@ -163,7 +178,10 @@ impl Past {
         match from {
             From::Start => Ok(1),
             From::End => Ok(self.inputs.len()),
-            From::Failure if self.faulted => Ok((self.inputs.len() - 1).max(1)),
+            From::Failure if self.faulted => {
+                let last = usize::from(self.last_is_failure());
+                Ok((self.inputs.len() - last).max(1))
+            }
             From::Failure => Err(NoFork::NotFaulted),
             From::Outcome(id) => self
                 .settled

@@ -11,6 +11,7 @@ mod gate;
 mod guard;
 pub mod hook;
 mod problem;
+mod repair;
 mod route;
 mod run;
 pub mod seal;

@@ -173,6 +173,11 @@ fn schemas() -> Vec<(&'static str, serde_json::Value)> {
                     "createdMs": ms, "updatedMs": ms, "wakeMs": ms,
                     "reason": { "type": "string", "description": "Why it faulted, was cancelled or parked" },
                     "parent": { "type": "string", "description": "The run that started it" },
+                    "repairs": { "type": "string", "description": "The run that faulted and goes on in this one" },
+                    "forkedFrom": { "type": "string", "description": "The run that it was forked from" },
+                    "effects": schema::object(&[], json!({
+                        "reused": schema::list(&schema::text()), "executed": schema::list(&schema::text()),
+                    })),
                     "labels": { "type": "object", "additionalProperties": schema::text() },
                     "output": { "description": "What it gave, once it is completed" },
                     "error": schema::named("RunError"),
@@ -228,7 +233,7 @@ fn schemas() -> Vec<(&'static str, serde_json::Value)> {
 }
 
 /// The run that a path names.
-pub(crate) struct Named(RunId);
+pub(crate) struct Named(pub(crate) RunId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Named {
     type Rejection = Problem;
@@ -398,7 +403,7 @@ pub(crate) async fn settle(
     control(&app, &permit, run, Control::Settle { effect, outcome }).await
 }
 
-fn outcome(body: &Object) -> Result<Outcome, Problem> {
+pub(crate) fn outcome(body: &Object) -> Result<Outcome, Problem> {
     match (body.get("output"), body.get("error")) {
         (Some(output), None) => Ok(Outcome::Completed(EffectOutput {
             value: output.clone(),

@@ -235,7 +235,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The key, which may stand in quotes. It is told apart from those of other namespaces: who uses the same one there
 /// shall neither get in the way nor learn of the run.
-fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
@@ -250,7 +250,11 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// What is to be started, if who asks may. A workflow in a namespace that they may not know of is not there.
-fn workflow(app: &App, asking: &Asking, order: &Object) -> Result<(Permit, Arc<Plan>), Problem> {
+pub(crate) fn workflow(
+    app: &App,
+    asking: &Asking,
+    order: &Object,
+) -> Result<(Permit, Arc<Plan>), Problem> {
     let invalid = |detail: String| Problem::invalid("/workflow", detail);
     let name = order.get("workflow").and_then(Value::as_str);
     let name = name.ok_or_else(|| {

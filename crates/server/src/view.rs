@@ -8,11 +8,14 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ferrovia_dsl::plan::Plan;
-use ferrovia_engine::{Ending, Obligation, RuntimeInfo, TraceEntry};
+use ferrovia_engine::{Ending, Input, Obligation, RuntimeInfo, TraceEntry};
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::Node;
 use ferrovia_runtime::shard::{History, ReplayError};
-use ferrovia_store::{Filter, Journal, Page, PlanHash, RunId, Status, StoreError, Summary};
+use ferrovia_store::format::v1::Record;
+use ferrovia_store::{Filter, Journal, Page, PlanHash, RunId, Status, StoreError, Summary, Why};
+
+use crate::PAGE_MAX;
 
 /// Records read at a time.
 const RECORDS_AT_A_TIME: usize = 256;
@@ -128,11 +131,47 @@ pub(crate) fn whole_for(
     }
     let mut children = runs.journal().children(known.run.id)?;
     children.retain(|child| sees(&child.run.namespace));
+    if known.run.origin.is_some() {
+        body.insert("effects", taken_over(runs, known.run.id)?);
+    }
     if !children.is_empty() {
         let children: Vec<Value> = children.iter().map(|child| summary(child).into()).collect();
         body.insert("children", children);
     }
     Ok(body.into())
+}
+
+/// Which effects of a fork were answered from the journal of its origin, and which were carried out; the first ones.
+fn taken_over(runs: &dyn Runs, run: RunId) -> Result<Value, Unreadable> {
+    let (mut reused, mut executed) = (Vec::<Value>::new(), Vec::<Value>::new());
+    let mut from = 1;
+    loop {
+        let records = runs.journal().records(run, from, RECORDS_AT_A_TIME)?;
+        let Some((last, _)) = records.last() else {
+            let mut view = Object::default();
+            view.insert("reused", reused);
+            view.insert("executed", executed);
+            return Ok(view.into());
+        };
+        from = last + 1;
+        for (_, record) in &records {
+            for stamped in Record::decode(record)?.inputs {
+                let (Input::EffectSettled { id, .. } | Input::ChildSettled { id, .. }) =
+                    stamped.input
+                else {
+                    continue;
+                };
+                let list = if stamped.reused {
+                    &mut reused
+                } else {
+                    &mut executed
+                };
+                if list.len() < PAGE_MAX {
+                    list.push(id.0.into());
+                }
+            }
+        }
+    }
 }
 
 /// A part of the trace, from after as many entries. `after` is there if there is more.
@@ -179,6 +218,13 @@ pub(crate) fn summary(summary: &Summary) -> Object {
     }
     if let Some(parent) = &run.parent {
         view.insert("parent", parent.run.to_string());
+    }
+    if let Some(origin) = &run.origin {
+        let name = match origin.why {
+            Why::Repair => "repairs",
+            Why::Fork => "forkedFrom",
+        };
+        view.insert(name, origin.run.to_string());
     }
     if !run.labels.is_empty() {
         let labels: Object = run

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ferrovia_dsl::plan::{CallKind, Plan};
-use ferrovia_engine::{EffectRequest, Obligation, ObligationId, Outcome};
+use ferrovia_engine::{EffectRequest, Ending, Obligation, ObligationId, Outcome};
 use ferrovia_store::format::v1::Record;
 use ferrovia_store::{NewRun, Origin, RunId, StoreError, Summary, Why};
 
@@ -114,6 +114,11 @@ impl Node {
             &request.from,
             &request.edits,
         )?;
+        if let (Why::Repair, Some(Ending::Faulted(error))) =
+            (request.why, draft.history.run.ending())
+        {
+            return Err(NoFork::FaultsAgain(error.to_string()).into());
+        }
         let obligations = draft.history.run.obligations();
         let mut forked = Forked {
             run: None,

@@ -212,9 +212,13 @@ async fn a_corrected_definition_takes_over_what_it_asks_in_the_same_way() {
         &tasks.replace("${ .missing.deep | error(\"no\") }", "fine"),
     );
     let corrected = bed.define(&corrected.replace("1.0.0", "1.0.1")).await;
+    let refused = bed.node.fork(repair(run)).await;
+    assert!(matches!(
+        refused,
+        Err(ForkError::Impossible(NoFork::FaultsAgain(_)))
+    ));
     let request = ForkRequest {
         plan: Some(corrected),
-        from: ForkFrom::End,
         ..repair(run)
     };
     let forked = bed.node.fork(request).await.expect("it faulted");

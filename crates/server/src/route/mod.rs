@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::access::Action;
 use crate::app::App;
-use crate::{BODY_BYTES_MAX, event, gate, guard, problem, run, start, state};
+use crate::{BODY_BYTES_MAX, event, gate, guard, problem, repair, run, start, state};
 
 pub(crate) use doc::{Doc, In, schema};
 pub use openapi::openapi;
@@ -101,6 +101,7 @@ pub(crate) fn table() -> Vec<Section> {
     vec![
         start::section(),
         run::section(),
+        repair::section(),
         event::section(),
         state::section(),
         openapi::section(),
