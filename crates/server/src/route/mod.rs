@@ -18,7 +18,9 @@ use serde_json::Value;
 
 use crate::access::Action;
 use crate::app::App;
-use crate::{BODY_BYTES_MAX, event, gate, guard, problem, run, start, state};
+use crate::{
+    BODY_BYTES_MAX, account, event, gate, guard, keys, problem, run, setup, start, state, users,
+};
 
 pub(crate) use doc::{Doc, In, schema};
 pub use openapi::openapi;
@@ -103,6 +105,10 @@ pub(crate) fn table() -> Vec<Section> {
         run::section(),
         event::section(),
         state::section(),
+        setup::section(),
+        account::section(),
+        users::section(),
+        keys::section(),
         openapi::section(),
     ]
 }
@@ -140,6 +146,14 @@ pub(crate) fn get(path: &'static str) -> (Method, &'static str) {
 
 pub(crate) fn post(path: &'static str) -> (Method, &'static str) {
     (Method::POST, path)
+}
+
+pub(crate) fn put(path: &'static str) -> (Method, &'static str) {
+    (Method::PUT, path)
+}
+
+pub(crate) fn delete(path: &'static str) -> (Method, &'static str) {
+    (Method::DELETE, path)
 }
 
 #[cfg(test)]
