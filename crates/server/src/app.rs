@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::http::Method;
 use axum::http::request::Parts;
 use ferrovia_runtime::Node;
 use ferrovia_store::{RunId, StoreError, Summary};
 use tokio::sync::watch;
 
 use crate::Config;
-use crate::access::{Bearer, Grant, Namespaces, Principal, Role};
+use crate::access::Principal;
+use crate::access::cookie::Transport;
 use crate::gate::Decided;
+use crate::guard;
+use crate::people::{self, People, Shown};
 use crate::problem::Problem;
 use crate::view::{self, Unreadable};
 
@@ -19,17 +23,17 @@ use crate::view::{self, Unreadable};
 pub(crate) struct App {
     /// Reached with a proof that access was decided.
     node: Node,
+    people: People,
     pub(crate) config: Arc<Config>,
-    open: Arc<Principal>,
     stopping: Arc<watch::Sender<bool>>,
 }
 
 impl App {
-    pub(crate) fn new(node: Node, config: Config) -> App {
+    pub(crate) fn new(node: Node, people: People, config: Config) -> App {
         App {
             node,
+            people,
             config: Arc::new(config),
-            open: Arc::new(open()),
             stopping: Arc::new(watch::Sender::new(false)),
         }
     }
@@ -52,9 +56,41 @@ impl App {
         self.node.failed().await
     }
 
+    /// Who may come in, for those who were let in.
+    pub(crate) fn people(&self, _proof: &impl Decided) -> &People {
+        &self.people
+    }
+
+    /// Who may come in, for those who want to.
+    pub(crate) fn people_at_the_door(&self) -> &People {
+        &self.people
+    }
+
+    /// How browsers reach this server.
+    pub(crate) fn transport(&self) -> Transport {
+        match self.config.tls {
+            Some(_) => Transport::Https,
+            None => Transport::Loopback,
+        }
+    }
+
     /// Who asks.
-    pub(crate) async fn principal(&self, _parts: &Parts) -> Result<Arc<Principal>, Problem> {
-        Ok(self.open.clone())
+    pub(crate) async fn principal(&self, parts: &Parts) -> Result<Arc<Principal>, Problem> {
+        let shown = people::shown(&parts.headers, self.transport())?;
+        let principal = self.people.who(&shown).await?;
+        let Some(principal) = principal else {
+            // A session that is over is as good as none; a key that is none was meant to be one.
+            let nobody = match shown {
+                Shown::Cookie(_) => self.people.who(&Shown::Nothing).await?,
+                Shown::Nothing | Shown::Header(..) => None,
+            };
+            return nobody.ok_or_else(Problem::anonymous);
+        };
+        // A browser sends its cookie whoever made it ask; what changes something has to come from our own page.
+        if matches!(shown, Shown::Cookie(_)) && changes(&parts.method) {
+            guard::same_origin(parts, self.transport())?;
+        }
+        Ok(principal)
     }
 
     /// Where a run is, for the decision itself.
@@ -88,17 +124,8 @@ impl App {
     }
 }
 
-/// Nobody in particular, where nobody has to sign in yet: everything but to decide what others may do, which would let
-/// the first who comes shut out all others.
-fn open() -> Principal {
-    Principal {
-        bearer: Bearer::Open,
-        grants: vec![Grant {
-            role: Role::Editor,
-            namespace: Namespaces::All,
-        }],
-        expires_ms: None,
-    }
+fn changes(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 pub(crate) fn now_ms() -> i64 {

@@ -5,6 +5,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use ferrovia_expr::{Object, Value};
+use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
 
@@ -66,6 +67,25 @@ pub(crate) fn json(body: &[u8]) -> Result<Value, Problem> {
         std::str::from_utf8(body).map_err(|_| Problem::malformed("the body is not UTF-8"))?;
     Value::parse_json(text)
         .map_err(|error| Problem::malformed(format!("the body is not JSON: {error}")))
+}
+
+/// A member that has to be there, read into a type that knows what it has to be.
+pub(crate) fn member<T: DeserializeOwned>(
+    object: &Object,
+    name: &'static str,
+) -> Result<T, Problem> {
+    let value = object.get(name);
+    let value = value.ok_or_else(|| Problem::invalid(pointer(name), "it is missing"))?;
+    serde_json::from_str(&value.to_json())
+        .map_err(|error| Problem::invalid(pointer(name), error.to_string()))
+}
+
+/// A member that may be missing.
+pub(crate) fn optional_member<T: DeserializeOwned>(
+    object: &Object,
+    name: &'static str,
+) -> Result<Option<T>, Problem> {
+    object.get(name).map(|_| member(object, name)).transpose()
 }
 
 /// The JSON pointer of a member.

@@ -8,12 +8,16 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::access::cookie::Transport;
 use crate::app::App;
 use crate::problem::Problem;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The names that requests may call a server by. Those of this machine always pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +32,7 @@ pub struct Hosts {
 /// Refuses requests that were meant for another host, or come from a page of one. Whatever is answered says how
 /// browsers have to treat it.
 pub(crate) async fn guarded(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = match judge(&app.config.hosts, request.headers()) {
+    let mut response = match judge(&app.config.hosts, request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -57,11 +61,40 @@ fn harden(headers: &mut HeaderMap) {
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
 }
 
-fn judge(hosts: &Hosts, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(host) = headers.get(HOST) else {
+/// The host that a request was meant for. HTTP/2 has it in the address.
+fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    match headers.get(HOST) {
+        Some(host) => Some(host.to_str().unwrap_or_default()),
+        None => uri.authority().map(|authority| authority.as_str()),
+    }
+}
+
+/// Refuses what a page of another site, or of another server on this machine, made a browser send.
+pub(crate) fn same_origin(parts: &Parts, transport: Transport) -> Result<(), Problem> {
+    let host = host(&parts.uri, &parts.headers).unwrap_or_default();
+    let text = |name: HeaderName| Some(parts.headers.get(name)?.to_str().unwrap_or_default());
+    let own = match text(ORIGIN).map(|origin| origin.split_once("://")) {
+        Some(Some((scheme, origin))) => {
+            // A page that came without encryption may have been changed on its way.
+            let safe = transport != Transport::Https || scheme == "https";
+            safe && origin.eq_ignore_ascii_case(host)
+        }
+        Some(None) => false,
+        None => text(SEC_FETCH_SITE) == Some("same-origin"),
+    };
+    if own { Ok(()) } else { Err(foreign_origin()) }
+}
+
+fn foreign_origin() -> Problem {
+    Problem::new(403, "foreign-origin", "The request comes from another site")
+        .detail("pages of other sites may not call this server")
+}
+
+fn judge(hosts: &Hosts, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(host) = host(uri, headers) else {
         return Err(Problem::malformed("the request has no `Host`"));
     };
-    if !host.to_str().is_ok_and(|host| hosts.permit(host)) {
+    if !hosts.permit(host) {
         let refused = Problem::new(403, "foreign-host", "The request names another host");
         return Err(refused.detail(
             "this server answers to the names of this machine, and to those it was started with",
@@ -75,8 +108,7 @@ fn judge(hosts: &Hosts, headers: &HeaderMap) -> Result<(), Problem> {
         .ok()
         .and_then(|origin| origin.split_once("://"));
     if !origin.is_some_and(|(_, host)| hosts.permit(host)) {
-        let refused = Problem::new(403, "foreign-origin", "The request comes from another site");
-        return Err(refused.detail("pages of other sites may not call this server"));
+        return Err(foreign_origin());
     }
     Ok(())
 }
@@ -154,7 +186,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(HOST, "localhost:8080".parse().unwrap());
             headers.insert(ORIGIN, origin.parse().unwrap());
-            judge(&Hosts::default(), &headers).is_ok()
+            judge(&Hosts::default(), &Uri::from_static("/"), &headers).is_ok()
         };
         assert!(judged("http://localhost:3000"));
         assert!(judged("http://127.0.0.1:8080"));

@@ -3,6 +3,7 @@
 //! Owns what the outside sees: paths, JSON, problems, limits. Names no connector, and decides nothing about runs.
 
 pub mod access;
+mod account;
 mod app;
 mod body;
 mod digits;
@@ -10,24 +11,36 @@ mod event;
 mod gate;
 mod guard;
 pub mod hook;
+mod keys;
+mod listen;
+mod people;
 mod problem;
 mod repair;
 mod route;
 mod run;
 pub mod seal;
+mod setup;
 mod start;
 mod state;
+mod users;
 pub mod view;
 mod wait;
 
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use ferrovia_runtime::Node;
 use tokio::net::TcpListener;
 
 use app::App;
 pub use guard::Hosts;
+pub use listen::{
+    BODY_TIME, BadTls, Bounds, CONNECTIONS_MAX, HEADERS_BYTES_MAX, HEADERS_MAX, HEADERS_TIME,
+    IDLE_TIME, STREAMS_MAX, Tls,
+};
+pub use people::{
+    GRANTS_MAX, HASHES_MAX, HASHES_WAITING_MAX, KEYS_PER_USER_MAX, KNOWN_MAX, KNOWN_MS, People,
+    SESSION_SECONDS, USERS_MAX, Unopened,
+};
 pub use route::{Described, Rule, Where, openapi, routes};
 
 /// A request's body.
@@ -51,6 +64,11 @@ pub const GRACE: Duration = Duration::from_secs(10);
 pub struct Config {
     /// The names that requests may call this server by.
     pub hosts: Hosts,
+    /// Who may come in, for a program that needs to know before it serves; read from the store otherwise.
+    pub people: Option<People>,
+    /// Encrypts connections.
+    pub tls: Option<Tls>,
+    pub bounds: Bounds,
 }
 
 /// Serves until `stop` completes. Then nothing new is taken; requests under way are answered, and those that only
@@ -61,22 +79,28 @@ pub async fn serve(
     config: Config,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let app = App::new(node, config);
-    let (stopping, mut stopped) = (app.clone(), app.stopping());
-    let listener = listener.tap_io(|connection| {
-        // An answer is small and complete; where the delay cannot be switched off, it is only slower.
-        let _ = connection.set_nodelay(true);
-    });
-    let served = axum::serve(listener, route::router(app)).with_graceful_shutdown(async move {
+    let people = match &config.people {
+        Some(people) => people.clone(),
+        None => {
+            let journal = node.journal().clone();
+            let opened = tokio::task::spawn_blocking(move || People::open(journal)).await?;
+            opened.map_err(std::io::Error::other)?
+        }
+    };
+    let (tls, bounds) = (config.tls.clone(), config.bounds);
+    let app = App::new(node, people, config);
+    let mut stopped = app.stopping();
+    let router = route::router(app.clone());
+    let served = listen::run(listener, router, tls, bounds, app.stopping());
+    let stopping = async move {
         stop.await;
-        stopping.stop();
-    });
-    let too_long = async move {
+        app.stop();
         let _ = stopped.wait_for(|stopping| *stopping).await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        served = served.into_future() => served,
-        () = too_long => Ok(()),
+        () = served => {}
+        () = stopping => {}
     }
+    Ok(())
 }

@@ -13,6 +13,8 @@ use ferrovia_store::StoreError;
 
 use crate::access::Action;
 use crate::access::action::required;
+use crate::access::attempts::TooMany;
+use crate::listen::body::is_too_slow;
 use crate::view::Unreadable;
 
 /// Types of problems are names that never change; docs/guide/durable.md lists them.
@@ -83,6 +85,11 @@ impl Problem {
         Problem::new(409, "conflict", "The run is not in a state for this").detail(detail)
     }
 
+    /// Something that is there already, or was changed by somebody else meanwhile.
+    pub(crate) fn in_the_way(detail: impl Into<String>) -> Problem {
+        Problem::new(409, "conflict", "What is there does not allow this").detail(detail)
+    }
+
     pub(crate) fn media_type(given: &str, wanted: &str) -> Problem {
         Problem::new(415, "media-type", "The body has another media type")
             .detail(format!("`{given}` was sent, `{wanted}` is taken"))
@@ -104,10 +111,27 @@ impl Problem {
             .detail(format!("it needs `{name}`, which the role {role} has"))
     }
 
+    /// Too many attempts; says when to try again, and not which of the bounds it was.
+    pub(crate) fn too_many(many: &TooMany) -> Problem {
+        let problem = Problem::new(429, "too-many-attempts", "Too many attempts to sign in");
+        Problem {
+            retry_seconds: (many.retry_ms.max(0) as u64).div_ceil(1_000),
+            ..problem
+        }
+    }
+
+    pub(crate) fn no_such_user() -> Problem {
+        Problem::not_found("there is no such user")
+    }
+
+    /// Something that cannot be.
+    pub(crate) fn internal() -> Problem {
+        Problem::new(500, "internal", "Something in Ferrovia itself is wrong")
+    }
+
     /// A handler wants a proof that the rule of its way in does not give.
     pub(crate) fn undecided() -> Problem {
-        Problem::new(500, "internal", "Something in Ferrovia itself is wrong")
-            .detail("access was not decided")
+        Problem::internal().detail("access was not decided")
     }
 
     pub(crate) fn no_such_run() -> Problem {
@@ -151,6 +175,9 @@ impl From<BytesRejection> for Problem {
                 Problem::new(413, "too-large", "The body is too large")
                     .detail(format!("a body may have {} bytes", crate::BODY_BYTES_MAX))
             }
+            _ if is_too_slow(&rejection) => {
+                Problem::new(408, "too-slow", "The body took too long to arrive")
+            }
             _ => Problem::malformed("the body did not arrive as it should"),
         }
     }
@@ -159,7 +186,9 @@ impl From<BytesRejection> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
         match error {
-            StoreError::Changed(_) => Problem::conflict(error.to_string()),
+            StoreError::Changed(_) => {
+                Problem::in_the_way("somebody else changed it at the same time; try again")
+            }
             StoreError::Full(_) => Problem::new(503, "store-full", "There is no room for more"),
             StoreError::Busy(_) => Problem::new(503, "busy", "Too much is under way"),
             // What it is about is for the operator, not for callers.

@@ -18,7 +18,10 @@ use serde_json::Value;
 
 use crate::access::Action;
 use crate::app::App;
-use crate::{BODY_BYTES_MAX, event, gate, guard, problem, repair, run, start, state};
+use crate::{
+    BODY_BYTES_MAX, account, event, gate, guard, keys, problem, repair, run, setup, start, state,
+    users,
+};
 
 pub(crate) use doc::{Doc, In, schema};
 pub use openapi::openapi;
@@ -104,6 +107,10 @@ pub(crate) fn table() -> Vec<Section> {
         repair::section(),
         event::section(),
         state::section(),
+        setup::section(),
+        account::section(),
+        users::section(),
+        keys::section(),
         openapi::section(),
     ]
 }
@@ -141,6 +148,14 @@ pub(crate) fn get(path: &'static str) -> (Method, &'static str) {
 
 pub(crate) fn post(path: &'static str) -> (Method, &'static str) {
     (Method::POST, path)
+}
+
+pub(crate) fn put(path: &'static str) -> (Method, &'static str) {
+    (Method::PUT, path)
+}
+
+pub(crate) fn delete(path: &'static str) -> (Method, &'static str) {
+    (Method::DELETE, path)
 }
 
 #[cfg(test)]
