@@ -14,6 +14,7 @@ mod schedule;
 mod secret;
 mod site;
 mod task;
+mod undo;
 mod written;
 
 use std::collections::{BTreeSet, HashMap};
@@ -112,6 +113,9 @@ struct Compiler<'n> {
     foreign: Option<Foreign>,
     extensions: extension::Extensions<'n>,
     within_extension: bool,
+    within_undo: bool,
+    /// Tasks that others name as what takes them back: control need not reach them.
+    undos: BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -157,6 +161,8 @@ impl<'n> Compiler<'n> {
             foreign: None,
             extensions: extension::Extensions::default(),
             within_extension: false,
+            within_undo: false,
+            undos: BTreeSet::new(),
         }
     }
 
@@ -325,6 +331,7 @@ fn bare_task(like: &At<'_>, name: &Arc<str>, kind: Kind) -> Task {
         export: OutputSpec::default(),
         timeout: None,
         then: crate::plan::Flow::Continue,
+        undo: None,
         kind,
     }
 }

@@ -77,6 +77,8 @@ pub struct Task {
     pub export: OutputSpec,
     pub timeout: Option<Duration>,
     pub then: Flow,
+    /// What takes back what the task did, when the run faults after it.
+    pub undo: Option<TaskId>,
     pub kind: Kind,
 }
 

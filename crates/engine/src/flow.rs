@@ -10,9 +10,12 @@ use crate::error::{Error, ErrorType};
 use crate::frame::{Activity, Cursor, Frame, FrameId};
 use crate::machine::{Machine, TIMEOUT};
 use crate::obligation::{Obligation, ObligationId, Timer};
-use crate::run::Work;
+use crate::run::{Undo, Work};
 use crate::scope::Scoped;
 use crate::trace::TraceEvent;
+
+/// Tasks of a run that can be taken back; each is kept with its input and its output.
+pub(crate) const UNDOS_MAX: usize = 10_000;
 
 impl Machine<'_> {
     /// Enters a task: decides whether it runs, prepares its input, and gives its kind control.
@@ -130,11 +133,10 @@ impl Machine<'_> {
         let Some(task) = frame.task else { return };
         match self.task_output(frame, output) {
             Ok((output, context)) => {
-                let parent = self
-                    .remove(id)
-                    .and_then(|frame| Some((frame.parent?, frame.slot)));
-                if let Some((parent, slot)) = parent {
-                    self.leave(parent, slot, task, output, context, directed);
+                let Some(frame) = self.remove(id) else { return };
+                if let Some(parent) = frame.parent {
+                    let place = (parent, frame.slot, task);
+                    self.leave(place, frame.raw_input, output, context, directed);
                 }
             }
             Err(error) => self.fail(id, error),
@@ -147,7 +149,8 @@ impl Machine<'_> {
         };
         match self.task_output(frame, output) {
             Ok((output, context)) => {
-                self.leave(parent, frame.slot, task, output, context, directed)
+                let input = std::mem::take(&mut frame.raw_input);
+                self.leave((parent, frame.slot, task), input, output, context, directed)
             }
             Err(error) => self.fail_unframed(frame, error),
         }
@@ -155,9 +158,8 @@ impl Machine<'_> {
 
     fn leave(
         &mut self,
-        parent: FrameId,
-        slot: u32,
-        task: TaskId,
+        (parent, slot, task): (FrameId, u32, TaskId),
+        input: Value,
         output: Value,
         context: Option<Value>,
         directed: Option<Flow>,
@@ -171,6 +173,20 @@ impl Machine<'_> {
                 flow,
             },
         );
+        if self.plan[task].undo.is_some() && self.run.undoing.is_none() {
+            if self.run.undos.len() >= UNDOS_MAX {
+                let detail = format!(
+                    "more than {UNDOS_MAX} things were done that would have to be taken back"
+                );
+                let error = Error::standard(ErrorType::Runtime, &self.instance(Some(task)), detail);
+                return self.fault(error);
+            }
+            self.run.undos.push(Undo {
+                of: task,
+                input,
+                output: output.clone(),
+            });
+        }
         if let Some(context) = context {
             self.note(
                 Some(task),

@@ -65,6 +65,10 @@ pub(crate) enum Activity {
         at: u32,
         phase: ExtendedPhase,
     },
+    /// Of the root frame, once the run takes back what it did: which of the tasks, from the last one on.
+    Undo {
+        number: u32,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,6 +106,7 @@ impl Frame {
             } => {
                 into.push(format!("({pointer})"));
             }
+            Activity::Undo { number } => into.push(format!("undo{number}")),
             Activity::Extended { .. } | Activity::Try { .. } => {}
             Activity::Sequence
             | Activity::Awaiting { .. }

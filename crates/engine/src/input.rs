@@ -128,6 +128,8 @@ pub enum Refusal {
     AlreadySuspended,
     #[error("the run is not suspended")]
     NotSuspended,
+    #[error("the run takes back what it did, and ends when that is over")]
+    Undoing,
     #[error("the run has nothing to proceed with")]
     NothingPending,
     #[error("the plan asks for semantics that this engine does not have")]

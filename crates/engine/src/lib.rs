@@ -18,6 +18,7 @@ mod scope;
 mod seed;
 mod task;
 mod trace;
+mod undo;
 
 pub use error::{Error, ErrorType};
 pub use input::{Cx, EffectOutput, Fault, Input, Outcome, Refusal, RuntimeInfo};

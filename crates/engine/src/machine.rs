@@ -73,6 +73,9 @@ impl<'a> Machine<'a> {
             (Phase::New, _) => return Err(Refusal::NotStarted),
             (Phase::Ended(_), _) => return Err(Refusal::Ended),
             (_, Input::Start { .. }) => return Err(Refusal::AlreadyStarted),
+            (_, Input::Cancel { .. }) if self.run.undoing.is_some() => {
+                return Err(Refusal::Undoing);
+            }
             (_, Input::Cancel { reason }) => self.cancel(reason),
             (Phase::Suspended, Input::Suspend) => return Err(Refusal::AlreadySuspended),
             (Phase::Suspended, Input::Resume) => self.resume(),
@@ -245,6 +248,7 @@ impl<'a> Machine<'a> {
             return;
         };
         match (&frame.activity, &mut frame.cursor) {
+            (Activity::Undo { .. }, _) => self.undone(Ok(())),
             (Activity::Extended { .. }, None) => self.target_done(parent, output, flow),
             _ if flow == Flow::End => self.finish(output),
             (Activity::Fork(_), _) => {
@@ -286,7 +290,7 @@ impl<'a> Machine<'a> {
             Activity::Try { .. } => self.try_list_done(id, output),
             Activity::Listen(_) => self.event_processed(id, output),
             Activity::Extended { .. } => return self.extension_list_done(id, output, flow),
-            Activity::Awaiting { .. } | Activity::Fork(_) => Ok(Next::Wait),
+            Activity::Awaiting { .. } | Activity::Fork(_) | Activity::Undo { .. } => Ok(Next::Wait),
         };
         self.proceed(id, next);
     }
@@ -296,6 +300,7 @@ impl<'a> Machine<'a> {
             return;
         };
         let next = match &frame.activity {
+            Activity::Undo { .. } => return self.undone(Err(error)),
             Activity::Fork(_) => self.branch_failed(parent, slot, error),
             Activity::Try { .. } => self.try_failed(parent, error),
             _ => Err(error),
@@ -355,8 +360,15 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// An error that nobody caught halts the workflow.
+    /// An error that nobody caught halts the workflow, once what it did is taken back.
     pub(crate) fn fault(&mut self, error: Error) {
+        if self.run.undos.is_empty() || self.run.undoing.is_some() {
+            return self.fault_at_last(error);
+        }
+        self.begin_undoing(error);
+    }
+
+    pub(crate) fn fault_at_last(&mut self, error: Error) {
         self.note(
             None,
             TraceEvent::RunFaulted {
@@ -374,29 +386,31 @@ impl<'a> Machine<'a> {
         self.run.mailbox.clear();
         self.run.held.clear();
         self.run.secrets = None;
+        self.run.undos.clear();
+        self.run.undoing = None;
         self.run.phase = Phase::Ended(ending);
     }
 
     /// Ends a frame with an error: it and everything below is dropped, its parent decides.
     pub(crate) fn fail(&mut self, id: FrameId, error: Error) {
-        let Some(frame) = self.remove(id) else { return };
-        match frame.parent {
-            Some(parent) => {
-                self.note_task(
-                    parent,
-                    frame.task,
-                    TraceEvent::TaskFaulted {
-                        error: error.clone(),
-                    },
-                );
-                self.run.work.push_back(Work::Failed {
-                    parent,
-                    slot: frame.slot,
-                    error,
-                });
-            }
-            None => self.fault(error),
+        // The root frame stands for the workflow, which may have to take back what it did.
+        if self.run.frames.root() == Some(id) {
+            return self.fault(error);
         }
+        let Some(frame) = self.remove(id) else { return };
+        let Some(parent) = frame.parent else { return };
+        self.note_task(
+            parent,
+            frame.task,
+            TraceEvent::TaskFaulted {
+                error: error.clone(),
+            },
+        );
+        self.run.work.push_back(Work::Failed {
+            parent,
+            slot: frame.slot,
+            error,
+        });
     }
 
     /// Drops a frame with all frames below it, and retracts what they were owed.

@@ -33,6 +33,30 @@ pub struct Run {
     pub(crate) correlations: BTreeMap<Arc<str>, Value>,
     /// Inputs that came while the run was suspended.
     pub(crate) held: VecDeque<Input>,
+    /// What was done and can be taken back, in the order in which it was done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) undos: Vec<Undo>,
+    /// Set while a run that faulted takes back what it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) undoing: Option<Undoing>,
+}
+
+/// A task that is over and can be taken back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Undo {
+    pub(crate) of: TaskId,
+    pub(crate) input: Value,
+    pub(crate) output: Value,
+}
+
+/// Why a run takes back what it did, and how that goes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Undoing {
+    pub(crate) error: Error,
+    /// The one that is being taken back.
+    pub(crate) of: Option<TaskId>,
+    /// What could not be taken back: names of tasks.
+    pub(crate) left: Vec<Arc<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,6 +144,8 @@ impl Run {
             mailbox: VecDeque::new(),
             correlations: BTreeMap::new(),
             held: VecDeque::new(),
+            undos: Vec::new(),
+            undoing: None,
         }
     }
 

@@ -74,4 +74,16 @@ pub enum TraceEvent {
     RunCancelled {
         reason: Option<Arc<str>>,
     },
+    /// The run fails, and takes back what it did.
+    RunUndoing {
+        error: Error,
+        tasks: u32,
+    },
+    /// What the task did is being taken back.
+    UndoStarted,
+    UndoCompleted,
+    /// It could not be taken back; the others are all the same.
+    UndoFaulted {
+        error: Error,
+    },
 }

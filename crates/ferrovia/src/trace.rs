@@ -107,6 +107,13 @@ fn describe(plan: &Plan, entry: &TraceEntry) -> (Style, String) {
                 reason.as_deref().unwrap_or("no reason given")
             ),
         ),
+        TraceEvent::RunUndoing { error, tasks } => (
+            BAD,
+            format!("run fails, and takes back {tasks} tasks: {error}"),
+        ),
+        TraceEvent::UndoStarted => (NOTE, "is being taken back".into()),
+        TraceEvent::UndoCompleted => (GOOD, "taken back".into()),
+        TraceEvent::UndoFaulted { error } => (BAD, format!("could not be taken back: {error}")),
     }
 }
 

@@ -139,7 +139,9 @@ impl<'n> Compiler<'n> {
             self.reach(&ids, 0, &mut reached);
             for (index, id) in ids.iter().enumerate() {
                 let task = &self.tasks[id.0 as usize];
-                if !reached[index] {
+                if !reached[index] && self.undos.contains(&*task.pointer) {
+                    self.reach(&ids, index, &mut reached);
+                } else if !reached[index] {
                     unreachable.push(task.pointer.clone());
                     // What only this one leads to is not told too.
                     self.reach(&ids, index, &mut reached);

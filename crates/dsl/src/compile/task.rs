@@ -42,6 +42,7 @@ impl<'n> Compiler<'n> {
         let then = at
             .get("then")
             .map_or(Flow::Continue, |then| self.flow(&then, siblings));
+        let undo = self.undo(at);
         let task = Task {
             name: name.clone(),
             pointer: at.reference.as_str().into(),
@@ -52,6 +53,7 @@ impl<'n> Compiler<'n> {
             export,
             timeout,
             then,
+            undo,
             kind,
         };
         self.add(task, at)

@@ -54,6 +54,7 @@ pub const TOO_MANY_TASKS: &str = "FV0311";
 pub const UNKNOWN_DELIVERY: &str = "FV0312";
 pub const DYNAMIC_SCHEMA: &str = "FV0313";
 pub const SCHEDULE_SETTING: &str = "FV0314";
+pub const UNKNOWN_UNDO: &str = "FV0315";
 
 pub const EXPRESSION_SYNTAX: &str = "FV0401";
 pub const EXPRESSION_FUNCTION: &str = "FV0402";
@@ -153,6 +154,7 @@ pub const TABLE: &[(&str, &str)] = &[
         "the place of a schema is not known before the run",
     ),
     (SCHEDULE_SETTING, "a setting of the schedule is not known"),
+    (UNKNOWN_UNDO, "the undo of a task names no task"),
     (EXPRESSION_SYNTAX, "an expression cannot be read"),
     (
         EXPRESSION_FUNCTION,

@@ -28,6 +28,19 @@ const THEN: Property = optional(
     "Where to go next: `continue`, `exit`, `end`, or the name of a task in the same list.",
 );
 
+static TASK_METADATA: Object = Object {
+    others: Others::Free,
+    ..object(
+        "TaskMetadata",
+        "Free information about the task, and what Ferrovia reads of it.",
+        &[optional(
+            "undo",
+            Shape::OneOf(&[NOT_EMPTY, Shape::Variants(&TASK_KINDS)]),
+            "What takes back what the task did, when a later one fails: a task, or the name of one.",
+        )],
+    )
+};
+
 pub(super) static TASK_KINDS: Variants = Variants {
     name: "Task",
     noun: "task",
@@ -60,7 +73,11 @@ pub(super) static TASK_KINDS: Variants = Variants {
             "How long the task may take: inline, or a name under `use.timeouts`.",
         ),
         THEN,
-        optional("metadata", FREE_MAP, "Free information about the task."),
+        optional(
+            "metadata",
+            Shape::Object(&TASK_METADATA),
+            "Free information about the task.",
+        ),
     ],
     variants: &[
         call(

@@ -302,6 +302,10 @@ fn event(plan: &Plan, event: &TraceEvent) -> String {
         TraceEvent::RunCancelled { reason } => {
             format!("cancelled ({})", reason.as_deref().unwrap_or(""))
         }
+        TraceEvent::RunUndoing { error, tasks } => format!("undoing {tasks}: {}", brief(error)),
+        TraceEvent::UndoStarted => "undo started".into(),
+        TraceEvent::UndoCompleted => "undone".into(),
+        TraceEvent::UndoFaulted { error } => format!("not undone {}", brief(error)),
     }
     .replace(&plan.identity.to_string(), "workflow")
 }

@@ -19,7 +19,8 @@ use tokio::sync::watch;
 pub(crate) struct Service {
     seen: Mutex<Vec<(String, Arc<str>)>>,
     failing: Mutex<HashSet<String>>,
-    open: watch::Sender<bool>,
+    /// So many calls are answered; the others wait.
+    answered: watch::Sender<usize>,
 }
 
 #[async_trait]
@@ -31,16 +32,15 @@ impl Executor for Service {
             .or(endpoint);
         let uri = uri.and_then(Value::as_str).expect("a call has an endpoint");
         let path = uri.trim_start_matches("http://s").to_owned();
-        let failing = {
+        let (number, failing) = {
             let mut seen = self.seen.lock().expect("no holder panics");
             seen.push((path.clone(), call.idempotency_key.clone()));
             let failing = self.failing.lock().expect("no holder panics");
-            failing.contains(&path)
+            (seen.len(), failing.contains(&path))
         };
-        let mut open = self.open.subscribe();
-        open.wait_for(|open| *open)
-            .await
-            .expect("the service lives");
+        let mut answered = self.answered.subscribe();
+        let answered = answered.wait_for(|answered| number <= *answered).await;
+        answered.expect("the service lives");
         if failing {
             return Err(Fault {
                 kind: FaultKind::Communication,
@@ -98,7 +98,7 @@ impl Bed {
         let service = Arc::new(Service {
             seen: Mutex::default(),
             failing: Mutex::default(),
-            open: watch::Sender::new(true),
+            answered: watch::Sender::new(usize::MAX),
         });
         Bed::over(Arc::new(Memory::new(2)), service, 1).await
     }
@@ -179,6 +179,11 @@ impl Bed {
     pub(crate) fn child(&self, run: RunId) -> RunId {
         let children = self.journal.children(run).expect("it is readable");
         children.first().expect("it has a child").run.id
+    }
+
+    pub(crate) fn records(&self, run: RunId) -> usize {
+        let records = self.journal.records(run, 1, usize::MAX);
+        records.expect("it is readable").len()
     }
 
     /// When the first timer was due that a run waited for, as its journal has it.
@@ -276,11 +281,16 @@ impl Bed {
 
     /// Calls wait from now on.
     pub(crate) fn hold(&self) {
-        self.service.open.send_replace(false);
+        self.service.answered.send_replace(self.calls().len());
+    }
+
+    /// The calls that wait are answered, and no others.
+    pub(crate) fn step(&self) {
+        self.hold();
     }
 
     pub(crate) fn release(&self) {
-        self.service.open.send_replace(true);
+        self.service.answered.send_replace(usize::MAX);
     }
 
     pub(crate) fn calls(&self) -> Vec<String> {

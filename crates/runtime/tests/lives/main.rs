@@ -3,3 +3,4 @@
 mod bed;
 mod fork;
 mod migrate;
+mod undo;
