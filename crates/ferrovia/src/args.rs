@@ -29,6 +29,12 @@ pub(crate) enum Command {
     /// List, show and control durable runs
     #[command(after_help = crate::runs::EXAMPLES)]
     Runs(Box<crate::runs::RunsArgs>),
+    /// Add, list, change and remove the users of a server
+    #[command(after_help = crate::users::EXAMPLES)]
+    Users(crate::users::UsersArgs),
+    /// Make, list and revoke API keys
+    #[command(after_help = crate::keys::EXAMPLES)]
+    Keys(crate::keys::KeysArgs),
     /// Derive a durable run again from its journal, and prove that it comes out as it was
     #[command(after_help = crate::replay::EXAMPLES)]
     Replay(crate::replay::ReplayArgs),

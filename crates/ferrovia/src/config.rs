@@ -40,8 +40,10 @@ pub(crate) struct Server {
     /// Address and port; port 0 takes a free one.
     #[schemars(with = "String")]
     pub(crate) listen: SocketAddr,
-    /// Listen on an address that others can reach, although nobody has to sign in.
+    /// Listen on an address that others can reach without encryption, and even if nobody has to sign in.
     pub(crate) insecure_listen: bool,
+    /// Encrypts connections; they are not encrypted unless given.
+    pub(crate) tls: Option<TlsFiles>,
     /// Further names that requests may call this server by.
     pub(crate) hosts: Vec<String>,
     /// Workflow definitions, or directories of them; the project's directory and `workflows` in it unless given.
@@ -53,10 +55,21 @@ impl Default for Server {
         Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             insecure_listen: false,
+            tls: None,
             hosts: Vec::new(),
             workflows: Vec::new(),
         }
     }
+}
+
+/// Files in PEM.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsFiles {
+    /// The certificates, from the server's own to the one below the root.
+    pub(crate) certificate: PathBuf,
+    /// The private key of the first one.
+    pub(crate) key: PathBuf,
 }
 
 /// Where runs are kept.
@@ -215,6 +228,10 @@ impl Config {
         place("data.directory", &mut self.data.directory);
         for path in &mut self.server.workflows {
             place("server.workflows", path);
+        }
+        if let Some(tls) = &mut self.server.tls {
+            place("server.tls.certificate", &mut tls.certificate);
+            place("server.tls.key", &mut tls.key);
         }
         if let Some(path) = &mut self.network.ca_certificate {
             place("network.ca_certificate", path);

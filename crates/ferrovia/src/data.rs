@@ -1,7 +1,8 @@
 //! The data directory: where a process keeps its runs, and where others find out who has it.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::config::{Given, Loaded, load};
 const DATABASE: &str = "ferrovia.db";
 /// The lock of the store, which has the number of the process that holds it.
 const LOCK: &str = "ferrovia.db-lock";
-/// The address of the server that has the directory.
+/// The address of the server that has the directory, and the key for whoever can read it.
 const SERVER: &str = "server.json";
 
 /// Where a command finds the data directory.
@@ -92,35 +93,51 @@ impl Data {
     /// Says where the server is that has the directory.
     fn explain(&self, error: StoreError) -> anyhow::Error {
         match self.server() {
-            Some(url) => anyhow::anyhow!("{error}, which serves at {url}"),
+            Some(serving) => anyhow::anyhow!("{error}, which serves at {}", serving.url),
             None => error.into(),
         }
     }
 
-    /// The address of the server that has the directory, if one has it.
-    pub(crate) fn server(&self) -> Option<String> {
+    /// The server that has the directory, if one has it.
+    pub(crate) fn server(&self) -> Option<Serving> {
         let text = std::fs::read_to_string(self.0.join(SERVER)).ok()?;
         let known = Value::parse_json(&text).ok()?;
         let holder = std::fs::read_to_string(self.0.join(LOCK)).ok()?;
         // What a server that was killed left behind says nothing about who came after it.
         let holder: i64 = holder.trim().parse().ok()?;
         let holds = known.get("process").and_then(Value::as_i64) == Some(holder);
-        let url = known.get("url").and_then(Value::as_str)?;
-        holds.then(|| url.to_owned())
+        let text = |name: &str| Some(known.get(name)?.as_str()?.to_owned());
+        let (url, key) = (text("url")?, text("key"));
+        holds.then_some(Serving { url, key })
     }
 
-    /// Tells others where this process serves, for as long as the answer is kept.
-    pub(crate) fn announce(&self, url: &str) -> anyhow::Result<Announced> {
+    /// Tells others where this process serves and with which key, for as long as the answer is kept.
+    pub(crate) fn announce(&self, url: &str, key: &str) -> anyhow::Result<Announced> {
         let path = self.0.join(SERVER);
         let mut known = Object::default();
         known.insert("url", url);
+        known.insert("key", key);
         known.insert("process", i64::from(std::process::id()));
         let fresh = path.with_extension("json-new");
-        let written = std::fs::write(&fresh, Value::from(known).to_json())
+        // One that a process left behind when it was killed may have been made by somebody else, for others to read.
+        let _ = std::fs::remove_file(&fresh);
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&fresh)
+            .and_then(|mut file| file.write_all(Value::from(known).to_json().as_bytes()))
             .and_then(|()| std::fs::rename(&fresh, &path));
         written.with_context(|| path.display().to_string())?;
         Ok(Announced(path))
     }
+}
+
+/// A server that has the directory.
+pub(crate) struct Serving {
+    pub(crate) url: String,
+    /// Shows that who sends it can read the directory.
+    pub(crate) key: Option<String>,
 }
 
 /// Withdrawn when it is dropped.

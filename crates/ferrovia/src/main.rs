@@ -13,10 +13,12 @@ mod durable;
 mod exit;
 mod explain;
 mod follow;
+mod keys;
 mod links;
 mod out;
 mod progress;
 mod read;
+mod remote;
 mod replay;
 mod result;
 mod run;
@@ -25,6 +27,7 @@ mod serve;
 mod steer;
 mod stored;
 mod trace;
+mod users;
 
 use args::{Cli, Command};
 use exit::Exit;
@@ -68,6 +71,8 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Run(args) => run::run(args).await,
         Command::Serve(args) => serve::serve(args).await,
         Command::Runs(args) => runs::runs(args).await,
+        Command::Users(args) => users::users(args).await,
+        Command::Keys(args) => keys::keys(args).await,
         Command::Replay(args) => replay::replay(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),

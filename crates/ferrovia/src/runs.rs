@@ -1,6 +1,5 @@
 //! `ferrovia runs`: looks at durable runs and controls them, through a server or straight in the data directory.
 
-mod remote;
 pub(crate) mod table;
 
 use std::sync::Arc;
@@ -13,14 +12,15 @@ use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::shard::Control;
 use ferrovia_server::{PAGE_MAX, view};
 use ferrovia_store::{Filter, Page, RunId, Status, Summary};
+use http::Method;
 
 use crate::args::Output;
 use crate::data::DataArgs;
 use crate::exit::Exit;
 use crate::out;
+use crate::remote::{Server, ServerArgs};
 use crate::steer::steer;
 use crate::stored::Reading;
-use remote::Server;
 
 /// How often a watcher looks.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -33,7 +33,7 @@ pub(crate) const EXAMPLES: &str = "Examples:
   ferrovia runs settle 06e8jvd4r3x0g /do/0/pay --result '{\"paid\": true}'
 
 Without --server the runs are read from the data directory, beside the server that may have it. Changes go to that
-server; where there is none they are written to the journal, and the next `ferrovia serve` goes on from there.
+server, with the key that it left there; where there is none they are written to the journal, and the next `ferrovia serve` goes on from there.
 
 Exit codes: 0 done, 1 not readable, 2 refused; for `watch` those of `ferrovia run`";
 
@@ -41,9 +41,8 @@ Exit codes: 0 done, 1 not readable, 2 refused; for `watch` those of `ferrovia ru
 pub(crate) struct RunsArgs {
     #[command(subcommand)]
     command: RunsCommand,
-    /// The server that has the runs
-    #[arg(long, value_name = "URL", global = true)]
-    server: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
     /// How the result is printed
     #[arg(long, value_enum, default_value_t, global = true)]
     output: Output,
@@ -139,8 +138,8 @@ pub(crate) async fn runs(args: Box<RunsArgs>) -> Exit {
 }
 
 async fn answer(args: &RunsArgs) -> anyhow::Result<Exit> {
-    let place = match &args.server {
-        Some(url) => Place::Server(Server::new(url)?),
+    let place = match args.server.named(&args.data)? {
+        Some(server) => Place::Server(server),
         None => Place::Data(Arc::new(Reading::new(
             args.data.directory()?.read()?.into(),
         ))),
@@ -309,17 +308,18 @@ impl Place {
         control: Control,
     ) -> anyhow::Result<Value> {
         if let Place::Server(server) = self {
-            return server.control(run, &control).await;
+            return ask(server, run, &control).await;
         }
         let data = args.data.directory()?;
         let runs = match data.open() {
             Ok(journal) => Arc::new(Reading::new(journal)),
             Err(error) => {
-                let Some(url) = data.server() else {
+                let Some(serving) = data.server() else {
                     return Err(error);
                 };
-                out::note(format_args!("asking the server at {url}"));
-                return Server::new(&url)?.control(run, &control).await;
+                out::note(format_args!("asking the server at {}", serving.url));
+                let server = Server::local(serving, &args.data)?;
+                return ask(&server, run, &control).await;
             }
         };
         let known = look(&runs, run)?;
@@ -364,6 +364,12 @@ fn pair(text: Option<&str>, between: char, option: &str) -> anyhow::Result<Pair>
         Some((first, second)) => Ok((Some(first.into()), Some(second.into()))),
         None => bail!("{option} has two parts with `{between}` between them"),
     }
+}
+
+async fn ask(server: &Server, run: RunId, control: &Control) -> anyhow::Result<Value> {
+    let (name, body) = wire(control);
+    let path = format!("runs/{run}/{name}");
+    server.ask(Method::POST, &path, Some(&body.into())).await
 }
 
 /// What a control is called on the wire, and its body.

@@ -8,7 +8,7 @@ use clap::Args;
 use ferrovia_connect::egress::Rule;
 use ferrovia_dsl::plan::VersionReq;
 use ferrovia_runtime::Node;
-use ferrovia_server::{Config, Hosts};
+use ferrovia_server::{Config, Hosts, People, Tls};
 use ferrovia_store::Sqlite;
 use tokio::net::TcpListener;
 
@@ -35,9 +35,10 @@ pub(crate) const EXAMPLES: &str = "Examples:
   curl -s localhost:8080/api/v1/events --json '{\"id\": \"1\", \"source\": \"/me\", \"type\": \"com.example.paid\"}'
 
 Runs survive the end of the process, however it ends: start it again on the same data directory, and they go on.
-The server listens to this machine only, because nobody has to sign in yet: who reaches it can start and end runs and
-read their data. --insecure-listen lets it listen elsewhere all the same, for instance behind a proxy that asks who
-somebody is.
+A new server has no users: whoever reaches it can start and end runs and read their data, so it listens to this machine
+only. It prints a link to make the first administrator, which works once; `ferrovia users add` does it, too. From then on
+everybody has to sign in. To listen elsewhere takes an administrator and a certificate (server.tls in ferrovia.toml);
+--insecure-listen does without, for instance behind a proxy that encrypts and asks who somebody is.
 
 Exit codes: 0 stopped by a signal, 1 the store failed, 2 a definition or the usage is refused";
 
@@ -49,7 +50,7 @@ pub(crate) struct ServeArgs {
     /// Where to listen, 127.0.0.1:8080 unless given; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// Listen on an address that others can reach, although nobody has to sign in
+    /// Listen on an address that others can reach without encryption, and even if nobody has to sign in
     #[arg(long)]
     insecure_listen: bool,
     /// A further name that requests may call this server by
@@ -80,11 +81,15 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     let config = &loaded.config;
     let listen = config.server.listen;
     let public = !listen.ip().is_loopback();
-    if public && !config.server.insecure_listen {
+    let exposed = public && !config.server.insecure_listen;
+    let tls = config.server.tls.as_ref();
+    let tls = tls.map(|files| Tls::read(&files.certificate, &files.key));
+    let tls = tls.transpose()?;
+    if exposed && tls.is_none() {
         bail!(
-            "{} can be reached from outside, and nobody has to sign in yet: whoever reaches it can start and end runs \
-             and read their data; listen on 127.0.0.1 or [::1], or say --insecure-listen",
-            listen
+            "{listen} can be reached from outside, and what is sent there is not encrypted: passwords, keys and data \
+             can be read on the way; set server.tls in ferrovia.toml, listen on 127.0.0.1 or [::1], or say \
+             --insecure-listen"
         );
     }
     if args.reach.secrets_in_data {
@@ -101,6 +106,14 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     let secrets = secrets.map(read_secrets).transpose()?;
     let data = Data(config.data.directory.clone());
     let journal = data.open()?;
+    let people = journal.clone();
+    let people = tokio::task::spawn_blocking(move || People::open(people)).await??;
+    if exposed && !people.has_administrator() {
+        bail!(
+            "{listen} can be reached from outside, and nobody has to sign in yet: whoever reaches it can start and end \
+             runs and read their data; start on 127.0.0.1 first and make an administrator, or say --insecure-listen"
+        );
+    }
     let node = durable::open(
         config,
         journal.clone(),
@@ -119,8 +132,20 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| listen.to_string())?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let announced = data.announce(&url)?;
+    let address = listener.local_addr()?;
+    let url = match (&tls, config.server.hosts.first()) {
+        (None, _) => format!("http://{address}"),
+        // What the certificate is probably for.
+        (Some(_), Some(host)) => format!("https://{host}:{}", address.port()),
+        (Some(_), None) => format!("https://{address}"),
+    };
+    let announced = data.announce(&url, &people.operator_key())?;
+    if let Some(token) = people.set_up_token().await? {
+        out::note(format_args!(
+            "nobody has to sign in yet; make the first administrator at {url}/setup#token={}",
+            *token
+        ));
+    }
     let exit = out::result(
         &format!("serving at {url}, runs are kept in {}", data.0.display()),
         Exit::Completed,
@@ -130,6 +155,8 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
             names: config.server.hosts.clone(),
             addresses: public,
         },
+        people: Some(people),
+        tls,
         ..Config::default()
     };
     let failed = node.clone();

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::access::{Action, Principal, Reach, Target, Verdict, decide, reach};
+use crate::access::{Action, Bearer, Principal, Reach, Target, Verdict, decide, reach};
 use crate::app::{App, now_ms};
 use crate::problem::Problem;
 use crate::route::{Rule, Where};
@@ -77,6 +77,8 @@ async fn judge(app: &App, rule: Rule, parts: &mut Parts) -> Result<(), Problem> 
             parts.extensions.insert(Asking { principal, action });
             return Ok(());
         }
+        // The token to set up is for nothing else, not even for an empty list.
+        Where::List if principal.bearer == Bearer::SetUp => return Err(Problem::forbidden(action)),
         Where::List => {
             let reach = reach(Some(&principal), action, now_ms());
             parts.extensions.insert(Sight { reach });

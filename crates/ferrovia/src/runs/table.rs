@@ -32,7 +32,7 @@ pub(super) fn list(found: &Value) -> String {
     text
 }
 
-fn align<const N: usize>(rows: &[[String; N]]) -> String {
+pub(crate) fn align<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| {
         let widths = rows.iter().map(|row| row[column].chars().count());
         widths.max().unwrap_or(0)
@@ -129,11 +129,11 @@ fn items<'v>(value: &'v Value, name: &str) -> &'v [Value] {
     items.map_or(&[], |items| items)
 }
 
-fn text(value: &Value, name: &str) -> String {
+pub(crate) fn text(value: &Value, name: &str) -> String {
     harmless(value.get(name).and_then(Value::as_str).unwrap_or_default())
 }
 
-fn time(value: &Value, name: &str) -> String {
+pub(crate) fn time(value: &Value, name: &str) -> String {
     let ms = value.get(name).and_then(Value::as_i64);
     let time = ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
     time.map_or_else(String::new, |time| format!("{time:.3}"))

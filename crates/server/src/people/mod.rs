@@ -160,6 +160,8 @@ impl People {
         let (token, purpose) = match shown {
             Shown::Nothing if self.has_administrator() => return Ok(None),
             Shown::Nothing => return Ok(Some(self.0.open.clone())),
+            // It is for a server without an administrator, however it came by one.
+            Shown::Header(_, Purpose::SetUp) if self.has_administrator() => return Ok(None),
             Shown::Header(token, purpose) => (token, *purpose),
             Shown::Cookie(token) => (token, Purpose::Session),
         };
@@ -255,7 +257,7 @@ impl People {
         let password = self.0.hashing.hash(password).await?;
         let _changing = self.0.changing.lock().await;
         let token = self.reading(|people| people.one::<SetUp>(&record::set_up_key()));
-        let Some((_, revision)) = token.await? else {
+        let Some((_, revision)) = token.await?.filter(|_| !self.has_administrator()) else {
             return Err(Problem::anonymous());
         };
         let administrator = Grant {

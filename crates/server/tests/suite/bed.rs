@@ -1,5 +1,6 @@
 //! A server with a few workflows, and a client.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +11,7 @@ use ferrovia_engine::RuntimeInfo;
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::port::{Call, Executor, Fault, Success};
 use ferrovia_runtime::{Compiler, Limits, Node, NodeConfig, Retention};
-use ferrovia_server::{Config, serve};
+use ferrovia_server::{Bounds, Config, People, Tls, serve};
 use ferrovia_store::{Definition, Memory};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use tokio::net::TcpListener;
@@ -20,7 +21,7 @@ use tokio::task::JoinHandle;
 /// Long enough never to be over before a test is.
 pub(crate) const LONG: &str = "wait=300s";
 
-const WORKFLOWS: [&str; 5] = [
+const WORKFLOWS: [&str; 6] = [
     "document: { dsl: '1.0.3', namespace: test, name: greet, version: '1.0.0' }
 do:
   - greet: { set: { text: '${ \"Hello, \" + .name }' } }",
@@ -37,6 +38,9 @@ do:
 schedule: { on: { one: { with: { type: test.react } } } }
 do:
   - seen: { set: { seen: '${ .[0] }' } }",
+    "document: { dsl: '1.0.3', namespace: zone, name: listen, version: '1.0.0' }
+do:
+  - hear: { listen: { to: { one: { with: { type: test.heard } } } } }",
 ];
 
 pub(crate) fn plan(text: &str) -> Arc<Plan> {
@@ -72,8 +76,10 @@ impl Compiler for FromText {
 pub(crate) struct Bed {
     pub(crate) journal: Arc<Memory>,
     pub(crate) silence: Arc<Silence>,
-    url: String,
-    client: Client,
+    pub(crate) people: People,
+    pub(crate) address: SocketAddr,
+    pub(crate) url: String,
+    pub(crate) client: Client,
     stop: Mutex<Option<oneshot::Sender<()>>>,
     served: Mutex<Option<JoinHandle<std::io::Result<()>>>>,
 }
@@ -93,6 +99,25 @@ impl Bed {
 
     /// Another server on a journal, as after a crash.
     pub(crate) async fn on(journal: Arc<Memory>) -> Bed {
+        Bed::with(journal, Bounds::default(), None).await
+    }
+
+    /// A server that is in a hurry.
+    pub(crate) async fn within(bounds: Bounds) -> Bed {
+        Bed::with(Arc::new(Memory::new(4)), bounds, None).await
+    }
+
+    /// A server that encrypts; the certificate is for `localhost`.
+    pub(crate) async fn encrypted(tls: Tls, root: &[u8]) -> Bed {
+        let mut bed = Bed::with(Arc::new(Memory::new(4)), Bounds::default(), Some(tls)).await;
+        let root = reqwest::Certificate::from_pem(root).expect("it is a certificate");
+        let client = Client::builder().no_proxy().tls_certs_only([root]);
+        bed.client = client.build().expect("it has no options that fail");
+        bed.url = format!("https://localhost:{}", bed.address.port());
+        bed
+    }
+
+    async fn with(journal: Arc<Memory>, bounds: Bounds, tls: Option<Tls>) -> Bed {
         let silence = Arc::new(Silence::default());
         let executor: Arc<dyn Executor> = silence.clone();
         let node = Node::open(NodeConfig {
@@ -119,12 +144,21 @@ impl Bed {
             .expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(serve(listener, node, Config::default(), async {
+        let people = People::open(journal.clone()).expect("a store in memory is readable");
+        let config = Config {
+            people: Some(people.clone()),
+            bounds,
+            tls,
+            ..Config::default()
+        };
+        let served = tokio::spawn(serve(listener, node, config, async {
             let _ = stopped.await;
         }));
         Bed {
             journal,
             silence,
+            people,
+            address,
             url: format!("http://{address}"),
             client: {
                 let _ = rustls::crypto::ring::default_provider().install_default();
