@@ -228,7 +228,7 @@ impl Answer {
         let body = self.json();
         let member = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
         let named = member("type").unwrap_or_default();
-        assert_eq!(named.rsplit('/').next(), Some(kind), "{self:?}");
+        assert_eq!(named.rsplit(':').next(), Some(kind), "{self:?}");
         assert_eq!(member("pointer").as_deref(), pointer, "{self:?}");
         assert_eq!(body.get("status"), Some(&i64::from(status).into()));
     }
