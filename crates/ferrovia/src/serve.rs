@@ -130,6 +130,7 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
             names: config.server.hosts.clone(),
             addresses: public,
         },
+        ..Config::default()
     };
     let failed = node.clone();
     let exit = tokio::select! {

@@ -12,11 +12,16 @@ mod observer;
 pub mod port;
 mod registry;
 mod secrets;
+mod selection;
 pub mod shard;
 mod trigger;
 
-pub use durable::{Compiler, Hearing, Ids, Node, NodeConfig, Received, Retention, StartRequest};
+pub use durable::{
+    Compiler, Feed, Figures, Hearing, Ids, Node, NodeConfig, Received, Retention, StartRequest,
+    Told,
+};
 pub use lane::{Limit, Limits};
 pub use local::{Ended, Local, LocalConfig, Report};
 pub use observer::{Observed, Observer, Silent};
 pub use registry::{Definitions, Executors};
+pub use selection::{NoSelection, Selection};

@@ -7,6 +7,7 @@ use ferrovia_store::{RunId, StoreError, Summary};
 use tokio::sync::watch;
 
 use crate::Config;
+use crate::live::Live;
 use crate::problem::Problem;
 use crate::view::{self, Unreadable};
 
@@ -14,6 +15,7 @@ use crate::view::{self, Unreadable};
 pub(crate) struct App {
     pub(crate) node: Node,
     pub(crate) config: Arc<Config>,
+    pub(crate) live: Live,
     stopping: Arc<watch::Sender<bool>>,
 }
 
@@ -22,6 +24,7 @@ impl App {
         App {
             node,
             config: Arc::new(config),
+            live: Live::default(),
             stopping: Arc::new(watch::Sender::new(false)),
         }
     }

@@ -9,6 +9,7 @@ mod digits;
 mod event;
 mod guard;
 pub mod hook;
+mod live;
 mod problem;
 mod run;
 pub mod seal;
@@ -29,6 +30,7 @@ use tokio::net::TcpListener;
 
 use app::App;
 pub use guard::Hosts;
+pub use live::{HEARTBEAT, STREAMS_MAX};
 
 /// A request's body.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -51,6 +53,8 @@ pub const GRACE: Duration = Duration::from_secs(10);
 pub struct Config {
     /// The names that requests may call this server by.
     pub hosts: Hosts,
+    /// How often a stream on which nothing happens says that it is there; [`HEARTBEAT`] if it is absent.
+    pub heartbeat: Option<Duration>,
 }
 
 /// Serves until `stop` completes. Then nothing new is taken; requests under way are answered, and those that only
@@ -92,6 +96,7 @@ fn router(app: App) -> Router {
         .route("/api/v1/runs/{id}/resume", post(run::resume))
         .route("/api/v1/runs/{id}/settle", post(run::settle))
         .route("/api/v1/events", post(event::receive))
+        .merge(live::routes())
         .route("/health", get(state::health))
         .route("/ready", get(state::ready))
         .route("/metrics", get(state::metrics))

@@ -21,7 +21,7 @@ type Answer = Result<Response, Problem>;
 const PAGE: usize = 100;
 
 /// The run that a path names.
-pub(crate) struct Named(RunId);
+pub(crate) struct Named(pub(crate) RunId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Named {
     type Rejection = Problem;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ferrovia_dsl::compile::{Links, Options, compile};
@@ -20,7 +21,7 @@ use tokio::task::JoinHandle;
 /// Long enough never to be over before a test is.
 pub(crate) const LONG: &str = "wait=300s";
 
-const WORKFLOWS: [&str; 5] = [
+const WORKFLOWS: [&str; 6] = [
     "document: { dsl: '1.0.3', namespace: test, name: greet, version: '1.0.0' }
 do:
   - greet: { set: { text: '${ \"Hello, \" + .name }' } }",
@@ -37,6 +38,12 @@ do:
 schedule: { on: { one: { with: { type: test.react } } } }
 do:
   - seen: { set: { seen: '${ .[0] }' } }",
+    "document: { dsl: '1.0.3', namespace: test, name: ticks, version: '1.0.0' }
+do:
+  - each:
+      for: { in: '${ [range(.count)] }' }
+      do:
+        - hear: { listen: { to: { one: { with: { type: test.tick } } } } }",
 ];
 
 pub(crate) fn plan(text: &str) -> Arc<Plan> {
@@ -93,6 +100,10 @@ impl Bed {
 
     /// Another server on a journal, as after a crash.
     pub(crate) async fn on(journal: Arc<Memory>) -> Bed {
+        Bed::with(journal, None).await
+    }
+
+    pub(crate) async fn with(journal: Arc<Memory>, heartbeat: Option<Duration>) -> Bed {
         let silence = Arc::new(Silence::default());
         let executor: Arc<dyn Executor> = silence.clone();
         let node = Node::open(NodeConfig {
@@ -119,7 +130,11 @@ impl Bed {
             .expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(serve(listener, node, Config::default(), async {
+        let config = Config {
+            heartbeat,
+            ..Config::default()
+        };
+        let served = tokio::spawn(serve(listener, node, config, async {
             let _ = stopped.await;
         }));
         Bed {

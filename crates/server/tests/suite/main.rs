@@ -4,5 +4,6 @@ mod bed;
 mod control;
 mod events;
 mod guard;
+mod live;
 mod start;
 mod wrong;
