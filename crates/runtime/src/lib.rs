@@ -8,6 +8,7 @@ mod durable;
 mod lane;
 mod local;
 mod mask;
+pub mod notify;
 mod observer;
 pub mod port;
 mod registry;

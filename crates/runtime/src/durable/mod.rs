@@ -86,7 +86,7 @@ pub struct Figures {
 
 /// A process that drives all runs of a journal. Cloning gives another handle.
 #[derive(Clone)]
-pub struct Node(Arc<Inner>);
+pub struct Node(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) journal: Arc<dyn Journal>,
@@ -107,7 +107,7 @@ pub(crate) struct Inner {
     /// Runs in memory, by shard.
     pub(crate) resident: Vec<AtomicUsize>,
     /// Wakes those who read the journal on.
-    pub(crate) commits: Notify,
+    pub(crate) commits: Arc<Notify>,
     next_token: AtomicU64,
     starts: Semaphore,
     /// Shards that have nothing under way any more, once the node is to stop.
@@ -157,7 +157,7 @@ impl Node {
             endings: Endings::default(),
             feeds: Arc::default(),
             resident: (0..count).map(|_| AtomicUsize::new(0)).collect(),
-            commits: Notify::new(),
+            commits: Arc::default(),
             next_token: AtomicU64::new(1),
             starts: Semaphore::new(STARTS_MAX),
             drained: tokio::sync::watch::Sender::default(),

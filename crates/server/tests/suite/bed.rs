@@ -1,5 +1,6 @@
 //! A server with a few workflows, and a client.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -151,6 +152,11 @@ impl Bed {
             stop: Mutex::new(Some(stop)),
             served: Mutex::new(Some(served)),
         }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        let address = self.url.trim_start_matches("http://").parse();
+        address.expect("it is on an address")
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
