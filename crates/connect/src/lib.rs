@@ -8,6 +8,7 @@ mod auth;
 pub mod client;
 pub mod config;
 mod connectors;
+pub mod courier;
 pub mod egress;
 mod fault;
 mod http;

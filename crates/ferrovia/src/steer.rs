@@ -35,6 +35,7 @@ pub(crate) fn steer(runs: &dyn Runs, run: RunId, control: Control) -> anyhow::Re
         runtime: runs.runtime(),
         shards: journal.shards(),
         new_id: &mut new_id,
+        watched: false,
     };
     let mut events = vec![Event::Control {
         token: Token(1),
@@ -60,7 +61,10 @@ pub(crate) fn steer(runs: &dyn Runs, run: RunId, control: Control) -> anyhow::Re
                 Action::Answer { answer, .. } => return Ok(answer.map(drop)?),
                 Action::Full => bail!("the disk is full"),
                 Action::Lost => bail!("another process has taken the runs over"),
-                Action::Execute { .. } | Action::Abort { .. } | Action::Ended { .. } => {}
+                Action::Execute { .. }
+                | Action::Abort { .. }
+                | Action::Changed(_)
+                | Action::Ended { .. } => {}
             }
         }
     }

@@ -10,16 +10,18 @@ mod lane;
 mod local;
 mod mask;
 mod migrate;
+pub mod notify;
 mod observer;
 pub mod port;
 mod registry;
 mod secrets;
+mod selection;
 pub mod shard;
 mod trigger;
 
 pub use durable::{
-    Compiler, ForkError, ForkRequest, Forked, Hearing, Ids, Node, NodeConfig, Received, Retention,
-    StartRequest,
+    Compiler, Feed, Figures, ForkError, ForkRequest, Forked, Hearing, Ids, Node, NodeConfig,
+    Received, Retention, StartRequest, Told,
 };
 pub use fork::{Edits, From as ForkFrom, NoFork};
 pub use lane::{Limit, Limits};
@@ -27,3 +29,4 @@ pub use local::{Ended, Local, LocalConfig, Report};
 pub use migrate::{Difference, Verdict};
 pub use observer::{Observed, Observer, Silent};
 pub use registry::{Definitions, Executors};
+pub use selection::{NoSelection, Selection};

@@ -71,6 +71,7 @@ impl Bed {
             runtime: &self.runtime,
             shards: 1,
             new_id: &mut || unreachable!("nothing starts children"),
+            watched: false,
         };
         let mut actions = Vec::new();
         self.shard.handle(event, &mut cx, &mut actions);

@@ -15,6 +15,7 @@ use crate::access::Principal;
 use crate::access::cookie::Transport;
 use crate::gate::Decided;
 use crate::guard;
+use crate::live::Live;
 use crate::people::{self, People, Shown};
 use crate::problem::Problem;
 use crate::view::{self, Unreadable};
@@ -25,6 +26,7 @@ pub(crate) struct App {
     node: Node,
     people: People,
     pub(crate) config: Arc<Config>,
+    pub(crate) live: Live,
     stopping: Arc<watch::Sender<bool>>,
 }
 
@@ -34,6 +36,7 @@ impl App {
             node,
             people,
             config: Arc::new(config),
+            live: Live::default(),
             stopping: Arc::new(watch::Sender::new(false)),
         }
     }

@@ -13,6 +13,7 @@ mod guard;
 pub mod hook;
 mod keys;
 mod listen;
+mod live;
 mod people;
 mod problem;
 mod repair;
@@ -35,8 +36,9 @@ use app::App;
 pub use guard::Hosts;
 pub use listen::{
     BODY_TIME, BadTls, Bounds, CONNECTIONS_MAX, HEADERS_BYTES_MAX, HEADERS_MAX, HEADERS_TIME,
-    IDLE_TIME, STREAMS_MAX, Tls,
+    IDLE_TIME, STREAMS_MAX as CONNECTION_STREAMS_MAX, Tls,
 };
+pub use live::{HEARTBEAT, STREAMS_MAX};
 pub use people::{
     GRANTS_MAX, HASHES_MAX, HASHES_WAITING_MAX, KEYS_PER_USER_MAX, KNOWN_MAX, KNOWN_MS, People,
     SESSION_SECONDS, USERS_MAX, Unopened,
@@ -69,6 +71,8 @@ pub struct Config {
     /// Encrypts connections.
     pub tls: Option<Tls>,
     pub bounds: Bounds,
+    /// How often a stream on which nothing happens says that it is there; [`HEARTBEAT`] if it is absent.
+    pub heartbeat: Option<Duration>,
 }
 
 /// Serves until `stop` completes. Then nothing new is taken; requests under way are answered, and those that only

@@ -139,8 +139,9 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Problem {
+    /// The body of the answer.
+    pub(crate) fn into_value(self) -> Value {
         let mut body = Object::default();
         body.insert("type", format!("{TYPE_BASE}{}", self.kind));
         body.insert("title", self.title);
@@ -151,17 +152,25 @@ impl IntoResponse for Problem {
         if let Some(pointer) = self.pointer {
             body.insert("pointer", &*pointer);
         }
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Value::from(body).to_json()).into_response();
+        body.into()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let code = self.status;
+        let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_seconds = self.retry_seconds;
+        let mut response = (status, self.into_value().to_json()).into_response();
         let headers = response.headers_mut();
         headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if matches!(self.status, 429 | 503) {
-            headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_seconds));
+        if matches!(code, 429 | 503) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(retry_seconds));
         }
-        if self.status == 401 {
+        if code == 401 {
             headers.insert(WWW_AUTHENTICATE, CHALLENGE);
         }
         response

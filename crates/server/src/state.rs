@@ -141,6 +141,42 @@ async fn metrics(State(app): State<App>, permit: Permit) -> Result<Response, Pro
         writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge").expect("memory takes all text");
         line(&mut text, name, value);
     }
+    let figures = app.node(&permit).figures();
+    let gauges = [
+        (
+            "ferrovia_runs_resident",
+            "Runs in memory.",
+            figures.resident,
+        ),
+        (
+            "ferrovia_effects_open",
+            "Effects that wait for their turn or are under way.",
+            figures.open_effects,
+        ),
+        (
+            "ferrovia_feed_listeners",
+            "Those who listen to runs.",
+            figures.listeners,
+        ),
+        (
+            "ferrovia_streams_open",
+            "Streams of Server-Sent Events that are open.",
+            app.live.count(),
+        ),
+    ];
+    for (name, help, value) in gauges {
+        write!(
+            text,
+            "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"
+        )
+        .expect("memory takes all text");
+    }
+    let (name, missed) = ("ferrovia_feed_missed_total", figures.missed);
+    write!(
+        text,
+        "# HELP {name} Messages that listeners were too slow for.\n# TYPE {name} counter\n{name} {missed}\n"
+    )
+    .expect("memory takes all text");
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 

@@ -6,8 +6,8 @@ use ferrovia_dsl::plan::PlanHash;
 
 use crate::ids::{Epoch, RunId, ShardId};
 use crate::row::{
-    Accepted, Definition, Delivery, Entry, EntryKey, Filter, Page, Purge, Schedule, Stats,
-    StoredRun, Summary, Write,
+    Accepted, Committed, Definition, Delivery, Entry, EntryKey, Filter, Page, Purge, Schedule,
+    Stats, StoredRun, Summary, Write,
 };
 
 /// Why the store did not do what was asked. Variants by what the caller can do.
@@ -79,6 +79,13 @@ pub trait Journal: Send + Sync {
         from_seq: u64,
         limit: usize,
     ) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+
+    /// Which records became durable after a position, in order, with the position of each; at most `limit`. Positions
+    /// grow, leave gaps, and are never given twice. Records that were purged are not among them.
+    fn committed(&self, after: u64, limit: usize) -> Result<Vec<Committed>, StoreError>;
+
+    /// The position of the last record that became durable; 0 if there was none.
+    fn position(&self) -> Result<u64, StoreError>;
 
     /// Runs of a shard that recovery has to look at: active ones, and those with deliveries. From `after` on, in
     /// order of their ids.

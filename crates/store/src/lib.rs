@@ -20,8 +20,8 @@ pub use ids::{DeliveryId, Epoch, NoRunId, RunId, ShardId};
 pub use journal::{Done, Journal, StoreError, Ticket};
 pub use memory::Memory;
 pub use row::{
-    Accept, Accepted, Append, Definition, Delivery, DeliveryKind, Entry, EntryKey, Expected,
-    Filter, Intake, NewRun, Origin, Page, Parent, Park, Purge, Put, Schedule, Snapshot, Stats,
-    Status, StoredRun, Summary, Update, Why, Write,
+    Accept, Accepted, Append, Committed, Definition, Delivery, DeliveryKind, Entry, EntryKey,
+    Expected, Filter, Intake, NewRun, Origin, Page, Parent, Park, Purge, Put, Schedule, Snapshot,
+    Stats, Status, StoredRun, Summary, Update, Why, Write,
 };
 pub use sqlite::{Existing, Options, Sqlite, restore};

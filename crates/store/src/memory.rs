@@ -11,8 +11,9 @@ use crate::check;
 use crate::ids::{DeliveryId, Epoch, RunId, ShardId};
 use crate::journal::{Done, Journal, StoreError, Ticket};
 use crate::row::{
-    Accept, Accepted, Append, Definition, Delivery, DeliveryKind, Entry, EntryKey, Filter, Intake,
-    NewRun, Page, Park, Purge, Put, Schedule, Snapshot, Stats, Status, StoredRun, Summary, Write,
+    Accept, Accepted, Append, Committed, Definition, Delivery, DeliveryKind, Entry, EntryKey,
+    Filter, Intake, NewRun, Page, Park, Purge, Put, Schedule, Snapshot, Stats, Status, StoredRun,
+    Summary, Write,
 };
 use ferrovia_dsl::plan::PlanHash;
 use table::Table;
@@ -29,6 +30,8 @@ struct Tables {
     epochs: Vec<Epoch>,
     runs: Table<RunId, Summary>,
     records: Table<(RunId, u64), Vec<u8>>,
+    /// By position.
+    log: Table<u64, (RunId, u64)>,
     snapshots: Table<RunId, Snapshot>,
     deliveries: Table<(RunId, DeliveryId), DeliveryKind>,
     keys: Table<Arc<str>, RunId>,
@@ -44,6 +47,7 @@ struct Tables {
     entries: Table<EntryKey, Entry>,
     deliveries_made: i64,
     revisions: u64,
+    position: u64,
 }
 
 impl Memory {
@@ -116,6 +120,23 @@ impl Journal for Memory {
     ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         let tables = self.tables();
         Ok(tables.records_from(run, from_seq).take(limit).collect())
+    }
+
+    fn committed(&self, after: u64, limit: usize) -> Result<Vec<Committed>, StoreError> {
+        let tables = self.tables();
+        let log = tables.log.range(after.saturating_add(1)..);
+        let log = log.map(|(position, (run, seq))| Committed {
+            position: *position,
+            run: *run,
+            seq: *seq,
+        });
+        // A record of a run that was purged is on no list any more.
+        let there = log.filter(|record| tables.records.get(&(record.run, record.seq)).is_some());
+        Ok(there.take(limit).collect())
+    }
+
+    fn position(&self) -> Result<u64, StoreError> {
+        Ok(self.tables().position)
     }
 
     fn unsettled(
@@ -323,6 +344,8 @@ impl Tables {
             return Err(StoreError::Conflict(run, seq));
         }
         self.records.insert((run, seq), append.record);
+        self.position += 1;
+        self.log.insert(self.position, (run, seq));
         if let Some(state) = append.snapshot {
             self.snapshots.insert(run, Snapshot { seq, state });
         }
@@ -544,6 +567,7 @@ impl Tables {
     fn each(&mut self, act: impl Fn(&mut dyn table::Undo)) {
         act(&mut self.runs);
         act(&mut self.records);
+        act(&mut self.log);
         act(&mut self.snapshots);
         act(&mut self.deliveries);
         act(&mut self.keys);

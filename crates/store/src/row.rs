@@ -161,6 +161,14 @@ pub struct Append {
     pub migrate: Option<(PlanHash, Arc<str>)>,
 }
 
+/// Where a record stands among all records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    pub position: u64,
+    pub run: RunId,
+    pub seq: u64,
+}
+
 /// A run that begins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewRun {

@@ -29,7 +29,8 @@ use rusqlite::Connection;
 use crate::ids::{Epoch, RunId, ShardId};
 use crate::journal::{Done, Journal, StoreError};
 use crate::row::{
-    Definition, Entry, EntryKey, Filter, Page, Purge, Schedule, Stats, StoredRun, Summary, Write,
+    Committed, Definition, Entry, EntryKey, Filter, Page, Purge, Schedule, Stats, StoredRun,
+    Summary, Write,
 };
 pub use backup::{Existing, restore};
 use change::Memory;
@@ -232,6 +233,16 @@ impl Journal for Sqlite {
     ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         self.readers
             .ask(|reader| read::records(reader, run, from_seq, limit))
+    }
+
+    fn committed(&self, after: u64, limit: usize) -> Result<Vec<Committed>, StoreError> {
+        self.readers
+            .ask(|reader| read::committed(reader, after, limit))
+    }
+
+    fn position(&self) -> Result<u64, StoreError> {
+        let written = self.figures.written.load(Ordering::Relaxed);
+        Ok(u64::try_from(written).unwrap_or(0))
     }
 
     fn unsettled(

@@ -31,7 +31,7 @@ macro_rules! journal_suite {
             a_refused_batch_changes_nothing, a_refused_batch_does_not_concern_others,
             an_older_epoch_is_fenced, a_fence_of_another_shard_is_refused, a_key_starts_one_run,
             an_unknown_shard_is_refused, a_snapshot_shortens_what_is_loaded, no_update_changes_no_row,
-            ids_beyond_63_bits_are_refused, one_caller_writes_in_order, many_callers_write_at_once;
+            ids_beyond_63_bits_are_refused, records_have_positions, one_caller_writes_in_order, many_callers_write_at_once;
             deliveries: a_delivery_waits_until_it_is_consumed, a_delivery_is_consumed_once,
             deliveries_are_in_order, a_run_that_ended_gets_nothing, what_waits_for_a_run_ends_with_it,
             spawned_runs_begin_with_a_delivery, abandoned_children_are_cancelled, children_are_in_order,

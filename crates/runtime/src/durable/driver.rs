@@ -1,6 +1,7 @@
 //! Drives one shard: hands it events, carries out its actions, keeps its time.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -49,6 +50,7 @@ pub(super) async fn drive(
         if driver.lost {
             return;
         }
+        inner.resident[usize::from(shard.id().0)].store(shard.resident(), Ordering::Relaxed);
         driver.ask_for_timers(&inner, &shard);
         let sleep = driver.sleep(&shard);
         drop(inner);
@@ -103,6 +105,7 @@ impl Driver {
                 runtime: &inner.runtime,
                 shards: inner.shards.len() as u16,
                 new_id: &mut new_id,
+                watched: false,
             };
             let mut taken = 0;
             while taken < ROUND_EVENTS_MAX {
@@ -119,6 +122,8 @@ impl Driver {
                     Event::Tick => self.full_until_ms = None,
                     _ => {}
                 }
+                // Asked anew for each: who has just begun to listen has just read the journal, too.
+                cx.watched = inner.feeds.is_watched();
                 shard.handle(event, &mut cx, &mut self.actions);
             }
             shard.flush(&mut cx, &mut self.actions);
@@ -175,6 +180,7 @@ impl Driver {
             }
             Action::Abort { run, id } => self.effects.abort(run, &id),
             Action::Answer { token, answer } => inner.answer(token, answer),
+            Action::Changed(change) => inner.feeds.tell(change),
             Action::Ended { run, ending } => inner.ended(run, &ending),
             Action::Full => self.full_until_ms = Some(wall_ms() + FULL_PAUSE_MS),
             Action::Lost => {
@@ -228,6 +234,7 @@ fn written(inner: &Arc<Inner>, shard: usize, result: Result<Ticket, StoreError>)
             for delivery in ticket.deliveries {
                 inner.send(delivery.run, Event::Deliver(delivery));
             }
+            inner.commits.notify_waiters();
             Event::Committed
         }
         Err(StoreError::Fatal(why)) => return inner.fail(&why),

@@ -4,6 +4,7 @@
 
 mod driver;
 mod effects;
+mod feed;
 mod fork;
 mod hearing;
 mod id;
@@ -21,11 +22,13 @@ use ferrovia_dsl::plan::Plan;
 use ferrovia_engine::{Ending, RuntimeInfo};
 use ferrovia_expr::Value;
 use ferrovia_store::{Definition, Journal, NewRun, PlanHash, RunId, ShardId, StoreError, Write};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::lane::{Lanes, Limits};
 use crate::registry::{Definitions, Executors};
 use crate::shard::{Control, Declined, Event, Shard, Token, announce};
+use feed::Feeds;
+pub use feed::{Feed, Told};
 pub use fork::{ForkError, ForkRequest, Forked};
 use hearing::Endings;
 pub use hearing::Hearing;
@@ -71,9 +74,22 @@ pub struct StartRequest {
     pub labels: Vec<(Arc<str>, Arc<str>)>,
 }
 
+/// Figures of this process, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Runs in memory.
+    pub resident: usize,
+    /// Effects that wait for their turn or are under way.
+    pub open_effects: usize,
+    /// Those who listen to runs.
+    pub listeners: usize,
+    /// Messages that they were too slow for.
+    pub missed: u64,
+}
+
 /// A process that drives all runs of a journal. Cloning gives another handle.
 #[derive(Clone)]
-pub struct Node(Arc<Inner>);
+pub struct Node(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) journal: Arc<dyn Journal>,
@@ -91,6 +107,11 @@ pub(crate) struct Inner {
     definitions: RwLock<Arc<Definitions>>,
     questions: Mutex<HashMap<Token, oneshot::Sender<Result<RunId, Declined>>>>,
     endings: Endings,
+    pub(crate) feeds: Arc<Feeds>,
+    /// Runs in memory, by shard.
+    pub(crate) resident: Vec<AtomicUsize>,
+    /// Wakes those who read the journal on.
+    pub(crate) commits: Arc<Notify>,
     next_token: AtomicU64,
     starts: Semaphore,
     /// Shards that have nothing under way any more, once the node is to stop.
@@ -139,6 +160,9 @@ impl Node {
             definitions: RwLock::new(Arc::new(definitions)),
             questions: Mutex::default(),
             endings: Endings::default(),
+            feeds: Arc::default(),
+            resident: (0..count).map(|_| AtomicUsize::new(0)).collect(),
+            commits: Arc::default(),
             next_token: AtomicU64::new(1),
             starts: Semaphore::new(STARTS_MAX),
             drained: tokio::sync::watch::Sender::default(),
@@ -260,6 +284,27 @@ impl Node {
     pub async fn receive(&self, event: Value) -> Result<Received, StoreError> {
         self.0.check_load()?;
         intake::receive(&self.0, event).await
+    }
+
+    /// Hears what happens in all runs from now on.
+    pub fn feed(&self) -> Feed {
+        self.0.feeds.listen(None)
+    }
+
+    /// Hears what happens in one run from now on.
+    pub fn feed_of(&self, run: RunId) -> Feed {
+        self.0.feeds.listen(Some(run))
+    }
+
+    pub fn figures(&self) -> Figures {
+        let inner = &self.0;
+        let resident = inner.resident.iter();
+        Figures {
+            resident: resident.map(|runs| runs.load(Ordering::Relaxed)).sum(),
+            open_effects: inner.open_effects.load(Ordering::Relaxed),
+            listeners: inner.feeds.listeners(),
+            missed: inner.feeds.missed(),
+        }
     }
 
     pub fn journal(&self) -> &Arc<dyn Journal> {

@@ -2,10 +2,11 @@
 
 use ferrovia_dsl::plan::Delivery as Promise;
 use ferrovia_engine::{Command, Input, Obligation};
-use ferrovia_store::{RunId, StoreError, Write};
+use ferrovia_store::{RunId, Status, StoreError, Write};
 
+use super::hot::Follows;
 use super::machine::Shard;
-use super::{Action, Answered, BATCH_RECORDS_MAX, Declined, Event, Surroundings};
+use super::{Action, Answered, BATCH_RECORDS_MAX, Change, Declined, Event, Surroundings};
 
 /// A batch that is being written, with what follows.
 pub(super) struct Batch {
@@ -15,7 +16,7 @@ pub(super) struct Batch {
 
 pub(super) struct After {
     run: RunId,
-    commands: Vec<Command>,
+    follows: Follows,
     answers: Vec<Answered>,
     is_new: bool,
 }
@@ -51,10 +52,10 @@ impl Shard {
             let Some(hot) = self.hot.get_mut(&run).filter(|hot| hot.dirty) else {
                 continue;
             };
-            let (append, commands) = hot.record((self.id, self.epoch), now_ms);
+            let (append, follows) = hot.record((self.id, self.epoch), now_ms);
             batch.after.push(After {
                 run,
-                commands,
+                follows,
                 answers: self.answers.remove(&run).unwrap_or_default(),
                 is_new: append.create.is_some(),
             });
@@ -67,6 +68,9 @@ impl Shard {
         let Some(batch) = self.writing.take() else {
             return;
         };
+        if cx.watched {
+            out.extend(batch.writes.iter().filter_map(parked).map(Action::Changed));
+        }
         for after in batch.after {
             out.extend(
                 after
@@ -78,6 +82,14 @@ impl Shard {
                 continue;
             };
             hot.in_flight = false;
+            let Follows {
+                commands,
+                before,
+                trace,
+            } = after.follows;
+            if cx.watched {
+                out.push(Action::Changed(hot.change(before, trace)));
+            }
             if let Some(ending) = hot.ending().filter(|_| !hot.dirty).cloned() {
                 // What was under way for it is not wanted any more.
                 let aborted = hot
@@ -92,7 +104,7 @@ impl Shard {
                 self.hot.remove(&after.run);
                 continue;
             }
-            self.release(after.run, after.commands, cx, out);
+            self.release(after.run, commands, cx, out);
             self.rest(after.run, cx.now_ms);
         }
     }
@@ -219,4 +231,20 @@ impl Shard {
         self.full = true;
         out.push(Action::Full);
     }
+}
+
+/// A run that cannot be followed, for those who listen.
+fn parked(write: &Write) -> Option<Change> {
+    let Write::Park(park) = write else {
+        return None;
+    };
+    Some(Change {
+        run: park.run,
+        plan: None,
+        before: None,
+        after: Status::Parked,
+        reason: Some(park.reason.clone()),
+        record: None,
+        trace: None,
+    })
 }

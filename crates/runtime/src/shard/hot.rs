@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ferrovia_dsl::plan::{Delivery as Promise, Plan};
 use ferrovia_engine::{
     Child, Command, EffectOutput, Ending, ErrorType, Fault, Input, Obligation, ObligationId,
-    Outcome, Refusal,
+    Outcome, Refusal, TraceEntry,
 };
 use ferrovia_store::format::v1::{Moved, Record, Stamped, encode_input, encode_outcome};
 use ferrovia_store::{
@@ -15,7 +15,7 @@ use ferrovia_store::{
 };
 
 use super::replay::{History, release};
-use super::{CHILD_DEPTH_MAX, Declined, Moving, SNAPSHOT_BYTES, Surroundings};
+use super::{CHILD_DEPTH_MAX, Change, Declined, Moving, SNAPSHOT_BYTES, Surroundings};
 
 /// A run that is in memory.
 pub(super) struct Hot {
@@ -56,6 +56,16 @@ struct Staged {
     abandon: Vec<Arc<str>>,
     moved: Option<Moved>,
     commands: Vec<Command>,
+    /// Kept if somebody listened when the first input was taken.
+    trace: Option<Vec<TraceEntry>>,
+}
+
+/// What a record is followed by, and what those who listen are told of it.
+pub(super) struct Follows {
+    pub(super) commands: Vec<Command>,
+    /// The status before.
+    pub(super) before: Option<Status>,
+    pub(super) trace: Option<Vec<TraceEntry>>,
 }
 
 impl Hot {
@@ -210,6 +220,12 @@ impl Hot {
             }
         };
         self.dirty = true;
+        if cx.watched && self.staged.inputs.is_empty() {
+            self.staged.trace = Some(Vec::new());
+        }
+        if let Some(trace) = &mut self.staged.trace {
+            trace.extend(step.trace);
+        }
         self.staged.inputs.push(Stamped {
             at_ms,
             input,
@@ -378,16 +394,14 @@ impl Hot {
         !self.dirty && !self.in_flight && self.executing.is_empty()
     }
 
-    /// The next record, with the commands that follow once it is durable.
-    pub(super) fn record(
-        &mut self,
-        fence: (ShardId, Epoch),
-        now_ms: i64,
-    ) -> (Append, Vec<Command>) {
+    /// The next record, with what follows once it is durable.
+    pub(super) fn record(&mut self, fence: (ShardId, Epoch), now_ms: i64) -> (Append, Follows) {
         self.dirty = false;
         self.in_flight = true;
         let staged = std::mem::take(&mut self.staged);
+        let before = self.written.as_ref().map(|written| written.status);
         let first = self.history.seq == 0;
+        let nothing_happened = staged.inputs.is_empty();
         let record = Record {
             inputs: staged.inputs,
             release: first.then(|| release(&self.history.runtime)),
@@ -423,7 +437,12 @@ impl Hot {
                 (moved.to, version.into())
             }),
         };
-        (append, staged.commands)
+        let follows = Follows {
+            commands: staged.commands,
+            before,
+            trace: staged.trace.or(nothing_happened.then(Vec::new)),
+        };
+        (append, follows)
     }
 
     /// A snapshot once the records since the last one outgrow it, so that both stay in proportion.
@@ -498,6 +517,20 @@ impl Hot {
             update.reason = Some(line(defect));
         }
         update
+    }
+
+    /// The change that a record made which is durable now.
+    pub(super) fn change(&self, before: Option<Status>, trace: Option<Vec<TraceEntry>>) -> Change {
+        let written = self.written.as_ref();
+        Change {
+            run: self.id,
+            plan: Some(self.plan.clone()),
+            before,
+            after: written.map_or(Status::Running, |written| written.status),
+            reason: written.and_then(|written| written.reason.clone()),
+            record: Some(self.history.seq),
+            trace,
+        }
     }
 
     pub(super) fn is_defective(&self) -> bool {

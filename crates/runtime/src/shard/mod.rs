@@ -18,10 +18,10 @@ mod replay;
 use std::sync::Arc;
 
 use ferrovia_dsl::plan::Plan;
-use ferrovia_engine::{Effect, Ending, ObligationId, Outcome, Refusal, RuntimeInfo};
+use ferrovia_engine::{Effect, Ending, ObligationId, Outcome, Refusal, RuntimeInfo, TraceEntry};
 use ferrovia_expr::Value;
 use ferrovia_store::format::v1::Stamped;
-use ferrovia_store::{Delivery, NewRun, Origin, RunId, StoreError, StoredRun, Write};
+use ferrovia_store::{Delivery, NewRun, Origin, RunId, Status, StoreError, StoredRun, Write};
 
 use crate::registry::Definitions;
 pub(crate) use hot::announce;
@@ -47,6 +47,8 @@ pub struct Surroundings<'a> {
     pub runtime: &'a RuntimeInfo,
     pub shards: u16,
     pub new_id: &'a mut dyn FnMut() -> RunId,
+    /// Somebody listens to what happens in runs: [`Action::Changed`] is wanted.
+    pub watched: bool,
 }
 
 /// Names a question, so that its answer finds back.
@@ -173,6 +175,23 @@ pub enum Event {
     Refused(StoreError),
 }
 
+/// What happened to a run, durably.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub run: RunId,
+    /// Absent for a run whose definition cannot be had.
+    pub plan: Option<Arc<Plan>>,
+    /// Absent for a run that is new, or that cannot be read.
+    pub before: Option<Status>,
+    pub after: Status,
+    /// Why it faulted or was parked, in one line.
+    pub reason: Option<Arc<str>>,
+    /// Absent when only the index was changed.
+    pub record: Option<u64>,
+    /// What the record gave. Absent if nobody listened when it was begun: the journal has it.
+    pub trace: Option<Vec<TraceEntry>>,
+}
+
 /// What the driver has to do.
 #[derive(Debug)]
 pub enum Action {
@@ -195,6 +214,8 @@ pub enum Action {
         token: Token,
         answer: Result<RunId, Declined>,
     },
+    /// Something happened; only while somebody listens.
+    Changed(Change),
     /// A run has ended, durably.
     Ended {
         run: RunId,

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ferrovia_dsl::compile::{Links, Options, compile};
@@ -21,7 +22,7 @@ use tokio::task::JoinHandle;
 /// Long enough never to be over before a test is.
 pub(crate) const LONG: &str = "wait=300s";
 
-const WORKFLOWS: [&str; 6] = [
+const WORKFLOWS: [&str; 7] = [
     "document: { dsl: '1.0.3', namespace: test, name: greet, version: '1.0.0' }
 do:
   - greet: { set: { text: '${ \"Hello, \" + .name }' } }",
@@ -41,6 +42,12 @@ do:
     "document: { dsl: '1.0.3', namespace: zone, name: listen, version: '1.0.0' }
 do:
   - hear: { listen: { to: { one: { with: { type: test.heard } } } } }",
+    "document: { dsl: '1.0.3', namespace: test, name: ticks, version: '1.0.0' }
+do:
+  - each:
+      for: { in: '${ [range(.count)] }' }
+      do:
+        - hear: { listen: { to: { one: { with: { type: test.tick } } } } }",
 ];
 
 pub(crate) fn plan(text: &str) -> Arc<Plan> {
@@ -99,17 +106,34 @@ impl Bed {
 
     /// Another server on a journal, as after a crash.
     pub(crate) async fn on(journal: Arc<Memory>) -> Bed {
-        Bed::with(journal, Bounds::default(), None).await
+        Bed::made(journal, Config::default()).await
     }
 
     /// A server that is in a hurry.
     pub(crate) async fn within(bounds: Bounds) -> Bed {
-        Bed::with(Arc::new(Memory::new(4)), bounds, None).await
+        let config = Config {
+            bounds,
+            ..Config::default()
+        };
+        Bed::made(Arc::new(Memory::new(4)), config).await
+    }
+
+    /// A server whose streams say often that they are there.
+    pub(crate) async fn beating(heartbeat: Duration) -> Bed {
+        let config = Config {
+            heartbeat: Some(heartbeat),
+            ..Config::default()
+        };
+        Bed::made(Arc::new(Memory::new(4)), config).await
     }
 
     /// A server that encrypts; the certificate is for `localhost`.
     pub(crate) async fn encrypted(tls: Tls, root: &[u8]) -> Bed {
-        let mut bed = Bed::with(Arc::new(Memory::new(4)), Bounds::default(), Some(tls)).await;
+        let config = Config {
+            tls: Some(tls),
+            ..Config::default()
+        };
+        let mut bed = Bed::made(Arc::new(Memory::new(4)), config).await;
         let root = reqwest::Certificate::from_pem(root).expect("it is a certificate");
         let client = Client::builder().no_proxy().tls_certs_only([root]);
         bed.client = client.build().expect("it has no options that fail");
@@ -117,7 +141,7 @@ impl Bed {
         bed
     }
 
-    async fn with(journal: Arc<Memory>, bounds: Bounds, tls: Option<Tls>) -> Bed {
+    async fn made(journal: Arc<Memory>, config: Config) -> Bed {
         let silence = Arc::new(Silence::default());
         let executor: Arc<dyn Executor> = silence.clone();
         let node = Node::open(NodeConfig {
@@ -147,9 +171,7 @@ impl Bed {
         let people = People::open(journal.clone()).expect("a store in memory is readable");
         let config = Config {
             people: Some(people.clone()),
-            bounds,
-            tls,
-            ..Config::default()
+            ..config
         };
         let served = tokio::spawn(serve(listener, node, config, async {
             let _ = stopped.await;
@@ -170,6 +192,11 @@ impl Bed {
             stop: Mutex::new(Some(stop)),
             served: Mutex::new(Some(served)),
         }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        let address = self.url.trim_start_matches("http://").parse();
+        address.expect("it is on an address")
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {

@@ -9,6 +9,7 @@ mod events;
 mod guard;
 mod keys;
 mod listen;
+mod live;
 mod people;
 mod start;
 mod wrong;

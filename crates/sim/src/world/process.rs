@@ -193,6 +193,7 @@ impl World {
             runtime: &self.runtime,
             shards: self.store.shards(),
             new_id: &mut new_id,
+            watched: false,
         };
         let machine = &mut self.shards[shard];
         machine.handle(event, &mut cx, &mut actions);
@@ -235,6 +236,7 @@ impl World {
             }
             Action::Abort { .. } => {}
             Action::Answer { token, answer } => self.answered(token, answer),
+            Action::Changed(_) => {}
             Action::Ended { run, ending } => {
                 check::ended(self, run, &ending);
                 self.ended.insert(run, ending);

@@ -13,8 +13,8 @@ use crate::check::number;
 use crate::ids::{DeliveryId, RunId, ShardId};
 use crate::journal::StoreError;
 use crate::row::{
-    Definition, Delivery, DeliveryKind, NewRun, Parent, Schedule, Snapshot, Status, StoredRun,
-    Summary,
+    Committed, Definition, Delivery, DeliveryKind, NewRun, Parent, Schedule, Snapshot, Status,
+    StoredRun, Summary,
 };
 
 pub(super) fn load(connection: &Connection, run: RunId) -> Result<Option<StoredRun>, StoreError> {
@@ -67,6 +67,26 @@ pub(super) fn records(
         "SELECT seq, record FROM journal WHERE run = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3",
         params![number(run), from, sql_limit(limit)],
         |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+pub(super) fn committed(
+    connection: &Connection,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Committed>, StoreError> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    list(
+        connection,
+        "SELECT pos, run, seq FROM journal WHERE pos > ?1 ORDER BY pos LIMIT ?2",
+        params![after, sql_limit(limit)],
+        |row| {
+            Ok(Committed {
+                position: row.get(0)?,
+                run: RunId(row.get(1)?),
+                seq: row.get(2)?,
+            })
+        },
     )
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use super::{Bed, SHARDS, child, event, new_run, record, shard, update};
 use crate::ids::{Epoch, RunId, ShardId};
 use crate::journal::StoreError;
-use crate::row::{Append, NewRun, Snapshot, Status, Summary, Update, Write};
+use crate::row::{Append, NewRun, Purge, Snapshot, Status, Summary, Update, Write};
 
 pub fn a_run_reads_back(bed: &Bed<'_>) {
     let new = NewRun {
@@ -48,6 +48,52 @@ pub fn a_run_reads_back(bed: &Bed<'_>) {
     assert_eq!(stored.deliveries, vec![]);
     assert!(matches!(bed.journal.load(RunId(8)), Ok(None)));
     assert_eq!(bed.journal.summary(RunId(8)).expect("it is readable"), None);
+}
+
+pub fn records_have_positions(bed: &Bed<'_>) {
+    let committed = |after: u64, limit: usize| {
+        let found = bed.journal.committed(after, limit);
+        found.expect("it is readable")
+    };
+    let position = || bed.journal.position().expect("it is readable");
+    assert_eq!((committed(0, 10), position()), (Vec::new(), 0));
+    bed.put([
+        Write::Append(bed.first(new_run(2))),
+        Write::Append(bed.first(new_run(1))),
+    ]);
+    let refused = [Write::Append(bed.next(1, 2)), Write::Append(bed.next(2, 7))];
+    assert!(bed.write(refused.into()).is_err());
+    bed.put([Write::Append(bed.next(2, 2))]);
+    let all = committed(0, 10);
+    let named: Vec<_> = all
+        .iter()
+        .map(|record| (record.run.0, record.seq))
+        .collect();
+    assert_eq!(named, [(2, 1), (1, 1), (2, 2)]);
+    assert!(
+        all.windows(2)
+            .all(|pair| pair[0].position < pair[1].position)
+    );
+    assert_eq!(position(), all[2].position);
+    assert_eq!(committed(all[0].position, 1), [all[1]]);
+    assert_eq!(committed(position(), 10), []);
+    assert_eq!(committed(u64::MAX, 10), []);
+    // What is purged is on no list, and its position is not given again.
+    bed.put([Write::Append(Append {
+        update: Some(update(Status::Completed)),
+        ..bed.next(2, 3)
+    })]);
+    let before = position();
+    let purge = Purge {
+        ended_before_ms: i64::MAX,
+        events_before_ms: 0,
+        expired_before_ms: 0,
+        limit: 10,
+    };
+    assert_eq!(bed.journal.purge(purge).expect("it is possible"), 1);
+    assert_eq!(committed(0, 10), [all[1]]);
+    bed.put([Write::Append(bed.next(1, 2))]);
+    assert!(position() > before);
 }
 
 pub fn records_are_in_order(bed: &Bed<'_>) {
