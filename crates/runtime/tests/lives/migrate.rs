@@ -196,3 +196,100 @@ async fn no_verdict_is_same_without_being_so() {
         assert_eq!(bed.story(run) == bed.story(other), same, "change {number}");
     }
 }
+
+/// Goes different ways for different inputs, and comes to wait.
+const WAYS: &str = "
+  - kind:
+      switch:
+        - big: { when: '${ .n > 30 }', then: large }
+        - odd: { when: '${ .n % 2 == 1 }', then: loop }
+        - else: { then: both }
+  - large: { call: http, with: { method: post, endpoint: 'http://s/large', body: '${ .n }' }, then: rest }
+  - loop:
+      for: { each: i, in: '${ [range(.n % 4)] }' }
+      do:
+        - call: { call: http, with: { method: post, endpoint: '${ \"http://s/loop/\\($i)\" }' } }
+      then: rest
+  - both:
+      fork:
+        branches:
+          - left: { call: http, with: { method: post, endpoint: 'http://s/left', body: '${ .n }' } }
+          - right: { set: { right: '${ .n }' } }
+  - rest: { set: { rest: '${ . }' }, export: { as: '${ { seen: . } }' } }
+  - try:
+      try:
+        - flaky: { call: http, with: { method: post, endpoint: 'http://s/flaky' } }
+      catch: { do: [ { caught: { set: { caught: true } } } ] }
+  - hear: { listen: { to: { one: { with: { type: go } } } }, timeout: { after: { hours: 1 } } }
+  - after: { call: http, with: { method: post, endpoint: 'http://s/after', body: '${ $context }' } }";
+
+/// Twenty changes, of which some concern some of the runs.
+const CHANGES: [(&str, &str); 20] = [
+    ("http://s/after", "http://s/danach"),
+    ("http://s/large", "http://s/gross"),
+    ("http://s/left", "http://s/links"),
+    ("http://s/loop/", "http://s/schleife/"),
+    ("http://s/flaky", "http://s/launisch"),
+    ("${ .n > 30 }", "${ .n > 40 }"),
+    ("${ .n > 30 }", "${ .n >= 30 }"),
+    ("${ .n % 2 == 1 }", "${ .n % 2 == 0 }"),
+    ("${ [range(.n % 4)] }", "${ [range(.n % 2)] }"),
+    ("{ right: '${ .n }' }", "{ right: 1 }"),
+    ("{ rest: '${ . }' }", "{ rest: '${ .. | numbers }' }"),
+    (
+        "export: { as: '${ { seen: . } }' }",
+        "export: { as: '${ { saw: . } }' }",
+    ),
+    ("{ caught: true }", "{ caught: false }"),
+    ("type: go }", "type: gone }"),
+    ("{ hours: 1 }", "{ hours: 2 }"),
+    ("then: rest }\n  - loop", "then: both }\n  - loop"),
+    ("- big: {", "- huge: {"),
+    ("  - after:", "  - before: { set: { x: 1 } }\n  - after:"),
+    ("  - kind:", "  - first: { set: '${ . }' }\n  - kind:"),
+    (
+        "http://s/left', body: '${ .n }'",
+        "http://s/left', body: '${ .n + 0 }'",
+    ),
+];
+
+#[tokio::test]
+async fn verdicts_hold_for_a_thousand_live_runs_and_twenty_changes() {
+    let bed = Bed::open().await;
+    bed.fail("/flaky");
+    bed.fail("/launisch");
+    let first = bed.define(&workflow("ways", WAYS)).await;
+    let (mut same, mut differ) = (0, 0);
+    for (number, (was, becomes)) in CHANGES.into_iter().enumerate() {
+        assert!(WAYS.contains(was), "{was}");
+        let text = workflow("ways", &WAYS.replace(was, becomes));
+        let second = bed
+            .define(&text.replace("1.0.0", &format!("2.0.{number}")))
+            .await;
+        let mut runs = Vec::new();
+        for n in 0..50 {
+            let input = value!({ "n": n });
+            let run = bed.start(&first, input.clone()).await;
+            runs.push((n, run, bed.start(&second, input).await));
+        }
+        for (n, run, other) in runs {
+            bed.until(|| bed.status(run) == Status::Waiting).await;
+            // With some changes it fails before it comes to wait.
+            let rests = |status: Status| status == Status::Waiting || status.is_terminal();
+            bed.until(|| rests(bed.status(other))).await;
+            let alike = bed.story(run) == bed.story(other);
+            let verdict = bed.node.migrate(run, second.clone()).await;
+            let verdict = verdict.expect("it is readable") == Verdict::Same;
+            assert_eq!(verdict, alike, "`{was}` becomes `{becomes}`, n is {n}");
+            let plan = bed.summary(run).run.plan;
+            assert_eq!(plan == second.hash, alike);
+            if alike {
+                bed.replays(run);
+            }
+            same += usize::from(alike);
+            differ += usize::from(!alike);
+        }
+    }
+    assert_eq!(same + differ, 1_000);
+    assert!(same > 300 && differ > 300, "{same} {differ}");
+}
