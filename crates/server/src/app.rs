@@ -15,6 +15,7 @@ use crate::access::Principal;
 use crate::access::cookie::Transport;
 use crate::gate::Decided;
 use crate::guard;
+use crate::oidc::Provider;
 use crate::people::{self, People, Shown};
 use crate::problem::Problem;
 use crate::view::{self, Unreadable};
@@ -24,15 +25,22 @@ pub(crate) struct App {
     /// Reached with a proof that access was decided.
     node: Node,
     people: People,
+    /// Where people may have an account.
+    pub(crate) provider: Option<Arc<Provider>>,
     pub(crate) config: Arc<Config>,
     stopping: Arc<watch::Sender<bool>>,
 }
 
 impl App {
     pub(crate) fn new(node: Node, people: People, config: Config) -> App {
+        let provider = config.oidc.as_ref().map(|(oidc, fetch)| {
+            let provider = Provider::new(oidc.clone(), fetch.clone());
+            Arc::new(provider)
+        });
         App {
             node,
             people,
+            provider,
             config: Arc::new(config),
             stopping: Arc::new(watch::Sender::new(false)),
         }

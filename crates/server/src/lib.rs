@@ -13,6 +13,7 @@ mod guard;
 pub mod hook;
 mod keys;
 mod listen;
+pub mod oidc;
 mod people;
 mod problem;
 mod route;
@@ -25,6 +26,7 @@ mod users;
 pub mod view;
 mod wait;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferrovia_runtime::Node;
@@ -59,7 +61,7 @@ pub const EVENTS_MAX: usize = 256;
 pub const GRACE: Duration = Duration::from_secs(10);
 
 /// What a server is made with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Config {
     /// The names that requests may call this server by.
     pub hosts: Hosts,
@@ -68,6 +70,8 @@ pub struct Config {
     /// Encrypts connections.
     pub tls: Option<Tls>,
     pub bounds: Bounds,
+    /// Where people have accounts, and what reaches out to it.
+    pub oidc: Option<(oidc::Oidc, Arc<dyn oidc::Fetch>)>,
 }
 
 /// Serves until `stop` completes. Then nothing new is taken; requests under way are answered, and those that only

@@ -11,6 +11,7 @@ use ferrovia_engine::RuntimeInfo;
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::port::{Call, Executor, Fault, Success};
 use ferrovia_runtime::{Compiler, Limits, Node, NodeConfig, Retention};
+use ferrovia_server::oidc::{Fetch, Oidc};
 use ferrovia_server::{Bounds, Config, People, Tls, serve};
 use ferrovia_store::{Definition, Memory};
 use reqwest::{Client, RequestBuilder, StatusCode};
@@ -99,17 +100,36 @@ impl Bed {
 
     /// Another server on a journal, as after a crash.
     pub(crate) async fn on(journal: Arc<Memory>) -> Bed {
-        Bed::with(journal, Bounds::default(), None).await
+        Bed::with(journal, Config::default()).await
+    }
+
+    /// A server that people have an account for elsewhere.
+    pub(crate) async fn with_provider(oidc: impl FnOnce() -> (Oidc, Arc<dyn Fetch>)) -> Bed {
+        // The client of a provider needs what a bed needs.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = Config {
+            oidc: Some(oidc()),
+            ..Config::default()
+        };
+        Bed::with(Arc::new(Memory::new(4)), config).await
     }
 
     /// A server that is in a hurry.
     pub(crate) async fn within(bounds: Bounds) -> Bed {
-        Bed::with(Arc::new(Memory::new(4)), bounds, None).await
+        let config = Config {
+            bounds,
+            ..Config::default()
+        };
+        Bed::with(Arc::new(Memory::new(4)), config).await
     }
 
     /// A server that encrypts; the certificate is for `localhost`.
     pub(crate) async fn encrypted(tls: Tls, root: &[u8]) -> Bed {
-        let mut bed = Bed::with(Arc::new(Memory::new(4)), Bounds::default(), Some(tls)).await;
+        let config = Config {
+            tls: Some(tls),
+            ..Config::default()
+        };
+        let mut bed = Bed::with(Arc::new(Memory::new(4)), config).await;
         let root = reqwest::Certificate::from_pem(root).expect("it is a certificate");
         let client = Client::builder().no_proxy().tls_certs_only([root]);
         bed.client = client.build().expect("it has no options that fail");
@@ -117,7 +137,7 @@ impl Bed {
         bed
     }
 
-    async fn with(journal: Arc<Memory>, bounds: Bounds, tls: Option<Tls>) -> Bed {
+    async fn with(journal: Arc<Memory>, config: Config) -> Bed {
         let silence = Arc::new(Silence::default());
         let executor: Arc<dyn Executor> = silence.clone();
         let node = Node::open(NodeConfig {
@@ -147,9 +167,7 @@ impl Bed {
         let people = People::open(journal.clone()).expect("a store in memory is readable");
         let config = Config {
             people: Some(people.clone()),
-            bounds,
-            tls,
-            ..Config::default()
+            ..config
         };
         let served = tokio::spawn(serve(listener, node, config, async {
             let _ = stopped.await;

@@ -9,6 +9,7 @@ mod events;
 mod guard;
 mod keys;
 mod listen;
+mod openid;
 mod people;
 mod start;
 mod wrong;
