@@ -42,8 +42,7 @@ pub(crate) struct Server {
     pub(crate) listen: SocketAddr,
     /// Listen on an address that others can reach without encryption, and even if nobody has to sign in.
     pub(crate) insecure_listen: bool,
-    /// Encrypts connections; they are not encrypted unless given.
-    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) tls: TlsFiles,
     /// Further names that requests may call this server by.
     pub(crate) hosts: Vec<String>,
     /// Workflow definitions, or directories of them; the project's directory and `workflows` in it unless given.
@@ -55,21 +54,21 @@ impl Default for Server {
         Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             insecure_listen: false,
-            tls: None,
+            tls: TlsFiles::default(),
             hosts: Vec::new(),
             workflows: Vec::new(),
         }
     }
 }
 
-/// Files in PEM.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// What encrypts connections: files in PEM, both or neither.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct TlsFiles {
     /// The certificates, from the server's own to the one below the root.
-    pub(crate) certificate: PathBuf,
+    pub(crate) certificate: Option<PathBuf>,
     /// The private key of the first one.
-    pub(crate) key: PathBuf,
+    pub(crate) key: Option<PathBuf>,
 }
 
 /// Where runs are kept.
@@ -229,9 +228,11 @@ impl Config {
         for path in &mut self.server.workflows {
             place("server.workflows", path);
         }
-        if let Some(tls) = &mut self.server.tls {
-            place("server.tls.certificate", &mut tls.certificate);
-            place("server.tls.key", &mut tls.key);
+        if let Some(path) = &mut self.server.tls.certificate {
+            place("server.tls.certificate", path);
+        }
+        if let Some(path) = &mut self.server.tls.key {
+            place("server.tls.key", path);
         }
         if let Some(path) = &mut self.network.ca_certificate {
             place("network.ca_certificate", path);

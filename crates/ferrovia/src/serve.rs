@@ -13,7 +13,7 @@ use ferrovia_store::Sqlite;
 use tokio::net::TcpListener;
 
 use crate::args::ReachArgs;
-use crate::config::{Config as Settings, Given, Loaded};
+use crate::config::{Config as Settings, Given, Loaded, TlsFiles};
 use crate::data::{Data, DataArgs, settled};
 use crate::document::{Document, show};
 use crate::durable;
@@ -82,9 +82,7 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     let listen = config.server.listen;
     let public = !listen.ip().is_loopback();
     let exposed = public && !config.server.insecure_listen;
-    let tls = config.server.tls.as_ref();
-    let tls = tls.map(|files| Tls::read(&files.certificate, &files.key));
-    let tls = tls.transpose()?;
+    let tls = tls(&config.server.tls)?;
     if exposed && tls.is_none() {
         bail!(
             "{listen} can be reached from outside, and what is sent there is not encrypted: passwords, keys and data \
@@ -174,6 +172,15 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     };
     drop(announced);
     Ok(exit)
+}
+
+fn tls(files: &TlsFiles) -> anyhow::Result<Option<Tls>> {
+    match (&files.certificate, &files.key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(Tls::read(certificate, key)?)),
+        (Some(_), None) => bail!("`server.tls.key` is missing: a certificate needs its key"),
+        (None, Some(_)) => bail!("`server.tls.certificate` is missing: a key needs a certificate"),
+    }
 }
 
 /// Makes the definitions known. One that is known with other content is refused: runs keep what they started with, and

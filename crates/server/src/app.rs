@@ -16,6 +16,7 @@ use crate::access::cookie::Transport;
 use crate::gate::Decided;
 use crate::guard;
 use crate::live::Live;
+use crate::oidc::Provider;
 use crate::people::{self, People, Shown};
 use crate::problem::Problem;
 use crate::view::{self, Unreadable};
@@ -25,6 +26,8 @@ pub(crate) struct App {
     /// Reached with a proof that access was decided.
     node: Node,
     people: People,
+    /// Where people may have an account.
+    pub(crate) provider: Option<Arc<Provider>>,
     pub(crate) config: Arc<Config>,
     pub(crate) live: Live,
     stopping: Arc<watch::Sender<bool>>,
@@ -32,9 +35,14 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(node: Node, people: People, config: Config) -> App {
+        let provider = config.oidc.as_ref().map(|(oidc, fetch)| {
+            let provider = Provider::new(oidc.clone(), fetch.clone());
+            Arc::new(provider)
+        });
         App {
             node,
             people,
+            provider,
             config: Arc::new(config),
             live: Live::default(),
             stopping: Arc::new(watch::Sender::new(false)),

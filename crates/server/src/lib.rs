@@ -14,6 +14,7 @@ pub mod hook;
 mod keys;
 mod listen;
 mod live;
+pub mod oidc;
 mod people;
 mod problem;
 mod repair;
@@ -27,6 +28,7 @@ mod users;
 pub mod view;
 mod wait;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferrovia_runtime::Node;
@@ -62,7 +64,7 @@ pub const EVENTS_MAX: usize = 256;
 pub const GRACE: Duration = Duration::from_secs(10);
 
 /// What a server is made with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Config {
     /// The names that requests may call this server by.
     pub hosts: Hosts,
@@ -73,6 +75,8 @@ pub struct Config {
     pub bounds: Bounds,
     /// How often a stream on which nothing happens says that it is there; [`HEARTBEAT`] if it is absent.
     pub heartbeat: Option<Duration>,
+    /// Where people have accounts, and what reaches out to it.
+    pub oidc: Option<(oidc::Oidc, Arc<dyn oidc::Fetch>)>,
 }
 
 /// Serves until `stop` completes. Then nothing new is taken; requests under way are answered, and those that only

@@ -24,6 +24,7 @@ use crate::access::token::{NoRandom, Purpose, Token, TokenId};
 use crate::access::{Bearer, Grant, Namespaces, Principal, Role, Scope, UserId};
 use crate::app::now_ms;
 use crate::digits::hex;
+use crate::oidc::{self, Account, Refused};
 use crate::problem::Problem;
 
 use hashing::Hashing;
@@ -292,7 +293,7 @@ impl People {
             Some(user) => self.user(user).await?,
             None => None,
         };
-        let stored = known.as_ref().map(|(user, _)| user.password.clone());
+        let stored = known.as_ref().and_then(|(user, _)| user.password.clone());
         let checked = self.0.hashing.check(password, stored).await?;
         let (Some(user), Some((mut known, revision))) = (user, known) else {
             return Ok(None);
@@ -301,7 +302,7 @@ impl People {
             Checked::Wrong => return Ok(None),
             Checked::Right => {}
             Checked::Outdated(hash) => {
-                known.password = hash;
+                known.password = Some(hash);
                 let expected = Expected::Revision(revision);
                 let again = put(record::user_key(&user), expected, Some(&known), None);
                 match self.put(vec![again]).await {
@@ -336,6 +337,62 @@ impl People {
         Ok(token)
     }
 
+    /// Lets in who comes with an account of a provider: as a user that is made the first time, with the roles that the
+    /// provider says each time.
+    pub(crate) async fn sign_in_account(
+        &self,
+        issuer: String,
+        account: Account,
+    ) -> Result<Token, Problem> {
+        let Account {
+            subject,
+            user,
+            grants,
+        } = account;
+        let account = Some((issuer, subject));
+        let _changing = self.0.changing.lock().await;
+        let changed = self.changed().await?;
+        let users = self.users().await?;
+        let mut same = users.iter().filter(|(_, known)| known.account == account);
+        let (user, known) = match same.next() {
+            Some((user, known)) => (user.clone(), known.clone()),
+            // A name proves nothing: it belongs to who had it first.
+            None if users.iter().any(|(known, _)| *known == user) => {
+                return Err(oidc::problem(Refused::NameTaken));
+            }
+            None if users.len() >= USERS_MAX => {
+                let detail = format!("a server has at most {USERS_MAX} users");
+                return Err(Problem::in_the_way(detail));
+            }
+            None => {
+                let made = User {
+                    password: None,
+                    account,
+                    ..made(String::new(), Vec::new())?
+                };
+                (user, made)
+            }
+        };
+        let others = || {
+            users
+                .iter()
+                .any(|(name, known)| *name != user && known.administers())
+        };
+        let had = known.administers();
+        let known = User { grants, ..known };
+        if had && !known.administers() && !others() {
+            return Err(last_administrator());
+        }
+        let key = record::user_key(&user);
+        self.put(vec![
+            changed,
+            put(key, Expected::Anything, Some(&known), None),
+        ])
+        .await?;
+        self.after(known.administers());
+        self.begin_session(user, &known).await
+    }
+
     pub(crate) async fn sign_out(&self, session: TokenId) -> Result<(), Problem> {
         let key = record::session_key(session);
         self.put(vec![put::<Session>(key, Expected::Anything, None, None)])
@@ -353,7 +410,7 @@ impl People {
     ) -> Result<bool, Problem> {
         self.attempts(|attempts| attempts.begin(&user.0, from, now_ms()))
             .map_err(|many| Problem::too_many(&many))?;
-        let stored = self.user(user).await?.map(|(user, _)| user.password);
+        let stored = self.user(user).await?.and_then(|(user, _)| user.password);
         let right = !matches!(
             self.0.hashing.check(password, stored).await?,
             Checked::Wrong
@@ -426,7 +483,7 @@ impl People {
         let stamp = stamp()?;
         self.change(user, move |user| {
             let mut user = user;
-            (user.password, user.stamp) = (password, stamp);
+            (user.password, user.stamp) = (Some(password), stamp);
             Ok(Some(user))
         })
         .await
@@ -463,12 +520,7 @@ impl People {
         let new = change(known)?;
         let administers = new.as_ref().is_some_and(User::administers);
         if administered && !administers && !users.iter().any(|(_, user)| user.administers()) {
-            return Err(Problem::new(
-                409,
-                "last-administrator",
-                "Nobody would administer the server",
-            )
-            .detail("make somebody else an administrator of all namespaces first"));
+            return Err(last_administrator());
         }
         let key = record::user_key(user);
         self.put(vec![
@@ -612,11 +664,21 @@ pub(crate) fn shown(headers: &HeaderMap, transport: Transport) -> Result<Shown, 
     })
 }
 
+fn last_administrator() -> Problem {
+    Problem::new(
+        409,
+        "last-administrator",
+        "Nobody would administer the server",
+    )
+    .detail("make somebody else an administrator of all namespaces first")
+}
+
 fn made(password: String, grants: Vec<Grant>) -> Result<User, Problem> {
     Ok(User {
         id: stamp()?,
         stamp: stamp()?,
-        password,
+        password: Some(password),
+        account: None,
         grants,
         created_ms: now_ms(),
     })

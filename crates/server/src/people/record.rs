@@ -24,7 +24,12 @@ pub(crate) struct User {
     pub(crate) id: String,
     /// New with every password: sessions that began with another one are over.
     pub(crate) stamp: String,
-    pub(crate) password: String,
+    /// Absent for who signs in elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) password: Option<String>,
+    /// Issuer and subject of the account that they sign in with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<(String, String)>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) created_ms: i64,
 }

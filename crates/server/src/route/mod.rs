@@ -19,8 +19,8 @@ use serde_json::Value;
 use crate::access::Action;
 use crate::app::App;
 use crate::{
-    BODY_BYTES_MAX, account, event, gate, guard, keys, live, problem, repair, run, setup, start,
-    state, users,
+    BODY_BYTES_MAX, account, event, gate, guard, keys, live, oidc, problem, repair, run, setup,
+    start, state, users,
 };
 
 pub(crate) use doc::{Doc, In, schema};
@@ -112,6 +112,7 @@ pub(crate) fn table() -> Vec<Section> {
         account::section(),
         users::section(),
         keys::section(),
+        oidc::section(),
         openapi::section(),
     ]
 }

@@ -12,6 +12,7 @@ use ferrovia_engine::RuntimeInfo;
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::port::{Call, Executor, Fault, Success};
 use ferrovia_runtime::{Compiler, Limits, Node, NodeConfig, Retention};
+use ferrovia_server::oidc::{Fetch, Oidc};
 use ferrovia_server::{Bounds, Config, People, Tls, serve};
 use ferrovia_store::{Definition, Memory};
 use reqwest::{Client, RequestBuilder, StatusCode};
@@ -106,7 +107,18 @@ impl Bed {
 
     /// Another server on a journal, as after a crash.
     pub(crate) async fn on(journal: Arc<Memory>) -> Bed {
-        Bed::made(journal, Config::default()).await
+        Bed::with(journal, Config::default()).await
+    }
+
+    /// A server that people have an account for elsewhere.
+    pub(crate) async fn with_provider(oidc: impl FnOnce() -> (Oidc, Arc<dyn Fetch>)) -> Bed {
+        // The client of a provider needs what a bed needs.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = Config {
+            oidc: Some(oidc()),
+            ..Config::default()
+        };
+        Bed::with(Arc::new(Memory::new(4)), config).await
     }
 
     /// A server that is in a hurry.
@@ -115,7 +127,7 @@ impl Bed {
             bounds,
             ..Config::default()
         };
-        Bed::made(Arc::new(Memory::new(4)), config).await
+        Bed::with(Arc::new(Memory::new(4)), config).await
     }
 
     /// A server whose streams say often that they are there.
@@ -124,7 +136,7 @@ impl Bed {
             heartbeat: Some(heartbeat),
             ..Config::default()
         };
-        Bed::made(Arc::new(Memory::new(4)), config).await
+        Bed::with(Arc::new(Memory::new(4)), config).await
     }
 
     /// A server that encrypts; the certificate is for `localhost`.
@@ -133,7 +145,7 @@ impl Bed {
             tls: Some(tls),
             ..Config::default()
         };
-        let mut bed = Bed::made(Arc::new(Memory::new(4)), config).await;
+        let mut bed = Bed::with(Arc::new(Memory::new(4)), config).await;
         let root = reqwest::Certificate::from_pem(root).expect("it is a certificate");
         let client = Client::builder().no_proxy().tls_certs_only([root]);
         bed.client = client.build().expect("it has no options that fail");
@@ -141,7 +153,7 @@ impl Bed {
         bed
     }
 
-    async fn made(journal: Arc<Memory>, config: Config) -> Bed {
+    async fn with(journal: Arc<Memory>, config: Config) -> Bed {
         let silence = Arc::new(Silence::default());
         let executor: Arc<dyn Executor> = silence.clone();
         let node = Node::open(NodeConfig {

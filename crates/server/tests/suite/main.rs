@@ -10,6 +10,7 @@ mod guard;
 mod keys;
 mod listen;
 mod live;
+mod openid;
 mod people;
 mod start;
 mod wrong;

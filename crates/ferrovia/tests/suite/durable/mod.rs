@@ -1,6 +1,7 @@
 //! Runs that survive: the server, `run --durable`, and the commands that look at what is kept.
 
 mod crash;
+mod door;
 mod kept;
 mod refused;
 mod service;
