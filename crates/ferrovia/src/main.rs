@@ -14,6 +14,7 @@ mod exit;
 mod explain;
 mod follow;
 mod links;
+mod notify;
 mod out;
 mod progress;
 mod read;

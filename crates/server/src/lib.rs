@@ -18,6 +18,7 @@ mod state;
 pub mod view;
 mod wait;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -26,6 +27,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use ferrovia_runtime::Node;
+use ferrovia_runtime::notify::Counts;
 use tokio::net::TcpListener;
 
 use app::App;
@@ -55,6 +57,10 @@ pub struct Config {
     pub hosts: Hosts,
     /// How often a stream on which nothing happens says that it is there; [`HEARTBEAT`] if it is absent.
     pub heartbeat: Option<Duration>,
+    /// What was told to the sink of lifecycle events, for metrics.
+    pub lifecycle: Option<Arc<Counts>>,
+    /// What was told to people, for metrics; one for each rule.
+    pub alerts: Vec<Arc<Counts>>,
 }
 
 /// Serves until `stop` completes. Then nothing new is taken; requests under way are answered, and those that only
