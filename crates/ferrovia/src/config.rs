@@ -2,6 +2,7 @@
 //! to high. Owns their names, defaults and forms; no secret is among them.
 
 mod layers;
+pub(crate) mod notify;
 mod show;
 mod units;
 
@@ -31,6 +32,9 @@ pub(crate) struct Config {
     pub(crate) limits: Bounds,
     pub(crate) network: Network,
     pub(crate) secrets: Secrets,
+    pub(crate) lifecycle: notify::Lifecycle,
+    pub(crate) alerts: Vec<notify::Alert>,
+    pub(crate) smtp: notify::Smtp,
 }
 
 /// What `ferrovia serve` serves, and where.
@@ -45,6 +49,8 @@ pub(crate) struct Server {
     pub(crate) tls: TlsFiles,
     /// Further names that requests may call this server by.
     pub(crate) hosts: Vec<String>,
+    /// Where people find this server, such as `https://flows.example`; links in messages begin with it.
+    pub(crate) public_url: Option<String>,
     /// Workflow definitions, or directories of them; the project's directory and `workflows` in it unless given.
     pub(crate) workflows: Vec<PathBuf>,
 }
@@ -56,6 +62,7 @@ impl Default for Server {
             insecure_listen: false,
             tls: TlsFiles::default(),
             hosts: Vec::new(),
+            public_url: None,
             workflows: Vec::new(),
         }
     }

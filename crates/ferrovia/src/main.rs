@@ -15,6 +15,7 @@ mod explain;
 mod follow;
 mod keys;
 mod links;
+mod notify;
 mod out;
 mod progress;
 mod read;

@@ -19,6 +19,7 @@ use crate::document::{Document, show};
 use crate::durable;
 use crate::exit::Exit;
 use crate::links::Reach;
+use crate::notify::{Outfit, Telling};
 use crate::out;
 use crate::run::{interrupted, read_secrets};
 use crate::stored::Defined;
@@ -102,6 +103,8 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     };
     let secrets = config.secrets.file.as_deref();
     let secrets = secrets.map(read_secrets).transpose()?;
+    let secrets = secrets.unwrap_or_default();
+    let telling = Outfit::new(config, reach.connectors.client.clone(), &secrets).plan()?;
     let data = Data(config.data.directory.clone());
     let journal = data.open()?;
     let people = journal.clone();
@@ -116,7 +119,7 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
         config,
         journal.clone(),
         reach.connectors.executors.into_iter().collect(),
-        secrets.unwrap_or_default(),
+        secrets,
     )
     .await?;
     define(&node, defined).await?;
@@ -148,7 +151,10 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
         &format!("serving at {url}, runs are kept in {}", data.0.display()),
         Exit::Completed,
     );
+    let Telling { lifecycle, alerts } = telling.begin(&node);
     let config = Config {
+        lifecycle,
+        alerts,
         hosts: Hosts {
             names: config.server.hosts.clone(),
             addresses: public,

@@ -32,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferrovia_runtime::Node;
+use ferrovia_runtime::notify::Counts;
 use tokio::net::TcpListener;
 
 use app::App;
@@ -77,6 +78,10 @@ pub struct Config {
     pub heartbeat: Option<Duration>,
     /// Where people have accounts, and what reaches out to it.
     pub oidc: Option<(oidc::Oidc, Arc<dyn oidc::Fetch>)>,
+    /// What was told to the sink of lifecycle events, for metrics.
+    pub lifecycle: Option<Arc<Counts>>,
+    /// What was told to people, for metrics; one for each rule.
+    pub alerts: Vec<Arc<Counts>>,
 }
 
 /// Serves until `stop` completes. Then nothing new is taken; requests under way are answered, and those that only

@@ -1,12 +1,15 @@
 //! What the server knows of itself.
 
 use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use ferrovia_expr::{Object, Value};
+use ferrovia_runtime::notify::Counts;
 
 use serde_json::json;
 
@@ -138,8 +141,7 @@ async fn metrics(State(app): State<App>, permit: Permit) -> Result<Response, Pro
             stats.deliveries,
         ),
     ] {
-        writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge").expect("memory takes all text");
-        line(&mut text, name, value);
+        number(&mut text, name, help, value);
     }
     let figures = app.node(&permit).figures();
     let gauges = [
@@ -165,21 +167,59 @@ async fn metrics(State(app): State<App>, permit: Permit) -> Result<Response, Pro
         ),
     ];
     for (name, help, value) in gauges {
-        write!(
-            text,
-            "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"
-        )
-        .expect("memory takes all text");
+        number(&mut text, name, help, value as u64);
     }
-    let (name, missed) = ("ferrovia_feed_missed_total", figures.missed);
-    write!(
-        text,
-        "# HELP {name} Messages that listeners were too slow for.\n# TYPE {name} counter\n{name} {missed}\n"
-    )
-    .expect("memory takes all text");
+    let missed = "Messages that listeners were too slow for.";
+    number(
+        &mut text,
+        "ferrovia_feed_missed_total",
+        missed,
+        figures.missed,
+    );
+    notices(&mut text, "lifecycle", app.config.lifecycle.as_slice());
+    notices(&mut text, "alerts", &app.config.alerts);
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
 fn line(text: &mut String, name: &str, value: u64) {
     writeln!(text, "{name} {value}").expect("memory takes all text");
+}
+
+/// One figure. What only grows has a name that says so.
+fn number(text: &mut String, name: &str, help: &str, value: u64) {
+    let kind = if name.ends_with("_total") {
+        "counter"
+    } else {
+        "gauge"
+    };
+    writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("memory takes all text");
+    line(text, name, value);
+}
+
+/// What was told to the outside, if anything is.
+fn notices(text: &mut String, what: &str, counts: &[Arc<Counts>]) {
+    if counts.is_empty() {
+        return;
+    }
+    let sum = |of: fn(&Counts) -> &AtomicU64| -> u64 {
+        let numbers = counts
+            .iter()
+            .map(|counts| of(counts).load(Ordering::Relaxed));
+        numbers.sum()
+    };
+    let (sent, failed) = (sum(|counts| &counts.sent), sum(|counts| &counts.failed));
+    let attempts = sum(|counts| &counts.attempts_failed);
+    let behind = sum(|counts| &counts.behind);
+    for (name, help, value) in [
+        ("sent_total", "Messages that arrived.", sent),
+        ("failed_total", "Messages that were given up.", failed),
+        (
+            "attempts_failed_total",
+            "Attempts to deliver that failed.",
+            attempts,
+        ),
+        ("behind", "Records that were not looked at yet.", behind),
+    ] {
+        number(text, &format!("ferrovia_{what}_{name}"), help, value);
+    }
 }

@@ -3,6 +3,7 @@
 //! Owns connections, TLS, the egress check and the size of answers. It sends exactly one request and never follows a
 //! redirect, so every hop is checked by whoever takes it. Knows nothing of workflows or credentials.
 
+mod dial;
 mod error;
 mod tls;
 
@@ -18,6 +19,7 @@ use url::Url;
 use crate::config::ConnectConfig;
 use crate::egress::{EgressPolicy, GuardedResolver};
 
+pub use dial::DialError;
 pub use error::{ClientError, SendError};
 pub use tls::Identity;
 

@@ -11,6 +11,6 @@ mod rule;
 
 pub use address::AddressRange;
 pub use policy::{EgressPolicy, Refused};
-pub(crate) use resolver::GuardedResolver;
+pub(crate) use resolver::{GuardedResolver, permitted};
 pub use resolver::{Lookup, SystemLookup};
 pub use rule::{Rule, RuleError};

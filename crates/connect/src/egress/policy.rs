@@ -111,11 +111,20 @@ impl EgressPolicy {
         }
     }
 
+    /// Checks the port of a service that is no HTTP server and meant to be none.
+    pub(crate) fn check_service_port(&self, host: &str, port: u16) -> Result<(), Refused> {
+        match self.deny.iter().find(|rule| rule.names_port(port)) {
+            Some(rule) => Err(refused(
+                format!("{host}:{port}"),
+                format!("deny rule `{rule}`"),
+            )),
+            None => Ok(()),
+        }
+    }
+
     fn check_port(&self, host: &str, port: u16) -> Result<(), Refused> {
         let target = || format!("{host}:{port}");
-        if let Some(rule) = self.deny.iter().find(|rule| rule.names_port(port)) {
-            return Err(refused(target(), format!("deny rule `{rule}`")));
-        }
+        self.check_service_port(host, port)?;
         if SMUGGLING_PORTS.contains(&port) && !self.allow.iter().any(|rule| rule.names_port(port)) {
             return Err(refused(
                 target(),

@@ -53,7 +53,7 @@ impl Resolve for GuardedResolver {
     }
 }
 
-async fn permitted(
+pub(crate) async fn permitted(
     policy: &EgressPolicy,
     lookup: &dyn Lookup,
     host: &str,

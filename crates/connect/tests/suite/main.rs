@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod auth;
+mod courier;
 mod egress;
 mod http;
 mod openapi;
