@@ -5,6 +5,7 @@
 mod purge;
 mod table;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::check;
@@ -21,6 +22,8 @@ use table::Table;
 /// A journal in memory.
 #[derive(Debug)]
 pub struct Memory {
+    /// It takes nothing, as a disk without room.
+    full: AtomicBool,
     shards: u16,
     tables: Mutex<Tables>,
 }
@@ -55,12 +58,18 @@ impl Memory {
     pub fn new(shards: u16) -> Memory {
         let shards = shards.max(1);
         Memory {
+            full: AtomicBool::new(false),
             shards,
             tables: Mutex::new(Tables {
                 epochs: vec![Epoch::default(); usize::from(shards)],
                 ..Tables::default()
             }),
         }
+    }
+
+    /// Has no room from now on, or has some again: for tests of what others do about that.
+    pub fn fill(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
     }
 
     /// A panic in between leaves changes that the next batch takes back.
@@ -73,6 +82,9 @@ impl Memory {
 
 impl Journal for Memory {
     fn write(&self, batch: Vec<Write>, done: Done) {
+        if self.full.load(Ordering::SeqCst) && !batch.is_empty() {
+            return done(Err(StoreError::Full("nothing more is taken".into())));
+        }
         let answer = {
             let mut tables = self.tables();
             let answer = tables.apply(batch, self.shards);

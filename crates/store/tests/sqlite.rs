@@ -416,3 +416,37 @@ fn restoring_refuses_what_it_should_not_touch() {
         1_000
     );
 }
+
+#[test]
+fn a_store_is_read_beside_the_process_that_has_it() {
+    let directory = TempDir::new().expect("there is room");
+    let path = directory.path().join("runs.db");
+    let missing = Sqlite::read(&path).map(drop);
+    assert!(
+        matches!(missing, Err(StoreError::Unusable(_))),
+        "{missing:?}"
+    );
+    let store = Sqlite::open(&path, Options::default()).expect("it opens");
+    let bed = Bed::new(&store);
+    bed.begin(Status::Waiting, [1, 2]);
+    let beside = Sqlite::read(&path).expect("it can be read");
+    let known = |run| {
+        let summary = beside.summary(RunId(run)).expect("it is readable");
+        summary.map(|summary| summary.status)
+    };
+    assert_eq!(known(1), Some(Status::Waiting));
+    assert_eq!(known(3), None);
+    // What is written later is seen, too.
+    bed.begin(Status::Completed, [3]);
+    assert_eq!(known(3), Some(Status::Completed));
+    let reader = Bed::take_over(&beside).map(drop);
+    assert!(matches!(reader, Err(StoreError::Unusable(_))), "{reader:?}");
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let done = Box::new(move |answer| sender.send(answer).expect("the test waits"));
+    beside.write(vec![Write::Append(bed.next(1, 2))], done);
+    let refused = receiver.recv().expect("it is answered");
+    assert!(
+        matches!(refused, Err(StoreError::Unusable(_))),
+        "{refused:?}"
+    );
+}

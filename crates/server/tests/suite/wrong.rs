@@ -139,3 +139,28 @@ async fn a_query_is_read_strictly() {
             .problem(400, "malformed", None);
     }
 }
+
+#[tokio::test]
+async fn a_store_without_room_refuses_and_goes_on_once_there_is_some() {
+    let bed = Bed::new().await;
+    let waiting = bed.begin("test/listen").await;
+    bed.journal.fill(true);
+    let start = r#"{"workflow": "test/greet", "input": {"name": "Ada"}}"#;
+    let event = r#"{"id": "1", "source": "/test", "type": "test.heard"}"#;
+    for (path, body) in [("runs", start), ("runs?wait=5s", start), ("events", event)] {
+        let refused = bed.post(path, body).await;
+        refused.problem(503, "store-full", None);
+        assert!(refused.headers.contains_key("retry-after"), "{path}");
+    }
+    // What is there can be looked at.
+    bed.get(&format!("/api/v1/runs/{waiting}")).await.is(200);
+    bed.get("/ready").await.is(200);
+    bed.journal.fill(false);
+    // It tries again after a moment.
+    while bed.post("runs?wait=5s", start).await.status == 503 {}
+    bed.post("runs?wait=5s", start).await.is(200);
+    bed.post("events", event).await.is(202);
+    bed.get(&format!("/api/v1/runs/{waiting}?wait=60s"))
+        .await
+        .is(200);
+}
