@@ -17,6 +17,7 @@ mod keys;
 mod links;
 mod out;
 mod progress;
+mod provider;
 mod read;
 mod remote;
 mod replay;

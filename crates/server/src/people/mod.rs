@@ -168,7 +168,7 @@ impl People {
         };
         let digest = token.digest();
         if let Some(principal) = self.0.known.find(&digest, now_ms) {
-            return Ok(Some(principal));
+            return Ok(Some(principal).filter(|known| known.is_valid(now_ms)));
         }
         if purpose == Purpose::Key && self.0.operator_key.digest().is_of(token) {
             return Ok(Some(self.0.operator.clone()));
@@ -181,7 +181,7 @@ impl People {
         let Some((kept, principal)) = stored else {
             return Ok(None);
         };
-        if !kept.0.is_of(token) {
+        if !kept.0.is_of(token) || !principal.is_valid(now_ms) {
             return Ok(None);
         }
         if purpose != Purpose::SetUp {
@@ -502,7 +502,12 @@ impl People {
     }
 
     pub(crate) async fn remove_user(&self, user: &UserId) -> Result<(), Problem> {
-        self.change(user, |_| Ok(None)).await
+        let keys = self.keys(user).await?;
+        self.change(user, |_| Ok(None)).await?;
+        // They are worth nothing without their owner; here they only stop to take room.
+        let gone = keys.iter().filter_map(|(id, _)| TokenId::parse(id));
+        let gone = gone.map(|id| put::<Key>(record::key_key(id), Expected::Anything, None, None));
+        Ok(self.put(gone.collect()).await?)
     }
 
     /// Changes or removes a user, if an administrator is left then.
