@@ -47,6 +47,7 @@ pub(crate) struct Server {
     /// Listen on an address that others can reach without encryption, and even if nobody has to sign in.
     pub(crate) insecure_listen: bool,
     pub(crate) tls: TlsFiles,
+    pub(crate) oidc: OidcSettings,
     /// Further names that requests may call this server by.
     pub(crate) hosts: Vec<String>,
     /// Where people find this server, such as `https://flows.example`; links in messages begin with it.
@@ -61,6 +62,7 @@ impl Default for Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             insecure_listen: false,
             tls: TlsFiles::default(),
+            oidc: OidcSettings::default(),
             hosts: Vec::new(),
             public_url: None,
             workflows: Vec::new(),
@@ -76,6 +78,37 @@ pub(crate) struct TlsFiles {
     pub(crate) certificate: Option<PathBuf>,
     /// The private key of the first one.
     pub(crate) key: Option<PathBuf>,
+}
+
+/// Sign-in with accounts of an OpenID Connect provider; with passwords alone unless an issuer is given.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct OidcSettings {
+    /// The address of the provider, exactly as it names itself.
+    pub(crate) issuer: Option<String>,
+    /// What this server is called there.
+    pub(crate) client_id: Option<String>,
+    /// A file with the secret of the client, if it has one.
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// The address of this server as browsers know it; `/api/v1/oidc/callback` below it is where the provider sends them.
+    pub(crate) public_url: Option<String>,
+    /// The claim that decides about roles.
+    pub(crate) claim: String,
+    /// The roles that a value of the claim means: `ROLE` or `ROLE:NAMESPACE`.
+    pub(crate) roles: BTreeMap<String, Vec<String>>,
+}
+
+impl Default for OidcSettings {
+    fn default() -> Self {
+        OidcSettings {
+            issuer: None,
+            client_id: None,
+            client_secret_file: None,
+            public_url: None,
+            claim: "groups".to_owned(),
+            roles: BTreeMap::new(),
+        }
+    }
 }
 
 /// Where runs are kept.
@@ -240,6 +273,9 @@ impl Config {
         }
         if let Some(path) = &mut self.server.tls.key {
             place("server.tls.key", path);
+        }
+        if let Some(path) = &mut self.server.oidc.client_secret_file {
+            place("server.oidc.client_secret_file", path);
         }
         if let Some(path) = &mut self.network.ca_certificate {
             place("network.ca_certificate", path);

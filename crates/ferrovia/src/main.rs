@@ -18,6 +18,7 @@ mod links;
 mod notify;
 mod out;
 mod progress;
+mod provider;
 mod read;
 mod remote;
 mod replay;

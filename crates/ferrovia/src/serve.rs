@@ -11,6 +11,7 @@ use ferrovia_runtime::Node;
 use ferrovia_server::{Config, Hosts, People, Tls};
 use ferrovia_store::Sqlite;
 use tokio::net::TcpListener;
+use url::Url;
 
 use crate::args::ReachArgs;
 use crate::config::{Config as Settings, Given, Loaded, TlsFiles};
@@ -21,6 +22,7 @@ use crate::exit::Exit;
 use crate::links::Reach;
 use crate::notify::{Outfit, Telling};
 use crate::out;
+use crate::provider::provider;
 use crate::run::{interrupted, read_secrets};
 use crate::stored::Defined;
 
@@ -84,6 +86,7 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     let public = !listen.ip().is_loopback();
     let exposed = public && !config.server.insecure_listen;
     let tls = tls(&config.server.tls)?;
+    let oidc = provider(config)?;
     if exposed && tls.is_none() {
         bail!(
             "{listen} can be reached from outside, and what is sent there is not encrypted: passwords, keys and data \
@@ -152,15 +155,22 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
         Exit::Completed,
     );
     let Telling { lifecycle, alerts } = telling.begin(&node);
+    let mut names = config.server.hosts.clone();
+    // The provider sends browsers back to this one.
+    let called = oidc
+        .as_ref()
+        .and_then(|(oidc, _)| Url::parse(&oidc.public_url).ok());
+    names.extend(called.and_then(|url| url.host_str().map(str::to_owned)));
     let config = Config {
         lifecycle,
         alerts,
         hosts: Hosts {
-            names: config.server.hosts.clone(),
+            names,
             addresses: public,
         },
         people: Some(people),
         tls,
+        oidc,
         ..Config::default()
     };
     let failed = node.clone();

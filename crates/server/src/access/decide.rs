@@ -142,7 +142,8 @@ pub fn reach(principal: Option<&Principal>, action: Action, now_ms: i64) -> Reac
 }
 
 impl Principal {
-    fn is_valid(&self, now_ms: i64) -> bool {
+    /// Whether what was shown still proves something.
+    pub fn is_valid(&self, now_ms: i64) -> bool {
         self.expires_ms.is_none_or(|expires_ms| now_ms < expires_ms)
     }
 

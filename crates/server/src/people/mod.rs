@@ -2,12 +2,14 @@
 //! comes from. Owns what is written of them. What they may do is decided in [`access`](crate::access).
 
 mod hashing;
+mod keys;
 mod known;
 mod record;
+mod sign_in;
+mod users;
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -19,12 +21,9 @@ use zeroize::Zeroizing;
 
 use crate::access::attempts::Attempts;
 use crate::access::cookie::{self, Transport};
-use crate::access::password::Checked;
 use crate::access::token::{NoRandom, Purpose, Token, TokenId};
-use crate::access::{Bearer, Grant, Namespaces, Principal, Role, Scope, UserId};
+use crate::access::{Bearer, Grant, Namespaces, Principal, Role};
 use crate::app::now_ms;
-use crate::digits::hex;
-use crate::oidc::{self, Account, Refused};
 use crate::problem::Problem;
 
 use hashing::Hashing;
@@ -168,7 +167,7 @@ impl People {
         };
         let digest = token.digest();
         if let Some(principal) = self.0.known.find(&digest, now_ms) {
-            return Ok(Some(principal));
+            return Ok(Some(principal).filter(|known| known.is_valid(now_ms)));
         }
         if purpose == Purpose::Key && self.0.operator_key.digest().is_of(token) {
             return Ok(Some(self.0.operator.clone()));
@@ -181,7 +180,7 @@ impl People {
         let Some((kept, principal)) = stored else {
             return Ok(None);
         };
-        if !kept.0.is_of(token) {
+        if !kept.0.is_of(token) || !principal.is_valid(now_ms) {
             return Ok(None);
         }
         if purpose != Purpose::SetUp {
@@ -253,364 +252,6 @@ impl People {
         Ok(Some((digest, Arc::new(principal))))
     }
 
-    /// The first administrator. Only one request can have the token, and only while there is none.
-    pub(crate) async fn set_up(&self, user: UserId, password: String) -> Result<(), Problem> {
-        let password = self.0.hashing.hash(password).await?;
-        let _changing = self.0.changing.lock().await;
-        let token = self.reading(|people| people.one::<SetUp>(&record::set_up_key()));
-        let Some((_, revision)) = token.await?.filter(|_| !self.has_administrator()) else {
-            return Err(Problem::anonymous());
-        };
-        let administrator = Grant {
-            role: Role::Administrator,
-            namespace: Namespaces::All,
-        };
-        let made = made(password, vec![administrator])?;
-        let used = put::<SetUp>(
-            record::set_up_key(),
-            Expected::Revision(revision),
-            None,
-            None,
-        );
-        let changed = self.changed().await?;
-        let user = put(record::user_key(&user), Expected::Absent, Some(&made), None);
-        self.put(vec![used, changed, user]).await?;
-        self.0.closed.store(true, Ordering::Release);
-        Ok(())
-    }
-
-    /// Who has this name and password; nothing if nobody has, which takes as long.
-    pub(crate) async fn sign_in(
-        &self,
-        tried: &str,
-        password: String,
-        from: IpAddr,
-    ) -> Result<Option<Token>, Problem> {
-        self.attempts(|attempts| attempts.begin(tried, from, now_ms()))
-            .map_err(|many| Problem::too_many(&many))?;
-        let user = name(tried).ok();
-        let known = match &user {
-            Some(user) => self.user(user).await?,
-            None => None,
-        };
-        let stored = known.as_ref().and_then(|(user, _)| user.password.clone());
-        let checked = self.0.hashing.check(password, stored).await?;
-        let (Some(user), Some((mut known, revision))) = (user, known) else {
-            return Ok(None);
-        };
-        match checked {
-            Checked::Wrong => return Ok(None),
-            Checked::Right => {}
-            Checked::Outdated(hash) => {
-                known.password = Some(hash);
-                let expected = Expected::Revision(revision);
-                let again = put(record::user_key(&user), expected, Some(&known), None);
-                match self.put(vec![again]).await {
-                    // Somebody changed the user meanwhile; the next sign-in tries again.
-                    Ok(()) | Err(StoreError::Changed(_)) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        self.attempts(|attempts| attempts.succeeded(tried, from));
-        self.begin_session(user, &known).await.map(Some)
-    }
-
-    async fn begin_session(&self, user: UserId, known: &User) -> Result<Token, Problem> {
-        let token = Token::new(Purpose::Session).map_err(|_| Problem::internal())?;
-        let expires_ms = now_ms() + i64::from(SESSION_SECONDS) * 1_000;
-        let session = Session {
-            digest: Digest(token.digest()),
-            user,
-            user_id: known.id.clone(),
-            stamp: known.stamp.clone(),
-            expires_ms,
-        };
-        let key = record::session_key(token.id());
-        self.put(vec![put(
-            key,
-            Expected::Absent,
-            Some(&session),
-            Some(expires_ms),
-        )])
-        .await?;
-        Ok(token)
-    }
-
-    /// Lets in who comes with an account of a provider: as a user that is made the first time, with the roles that the
-    /// provider says each time.
-    pub(crate) async fn sign_in_account(
-        &self,
-        issuer: String,
-        account: Account,
-    ) -> Result<Token, Problem> {
-        let Account {
-            subject,
-            user,
-            grants,
-        } = account;
-        let account = Some((issuer, subject));
-        let _changing = self.0.changing.lock().await;
-        let changed = self.changed().await?;
-        let users = self.users().await?;
-        let mut same = users.iter().filter(|(_, known)| known.account == account);
-        let (user, known) = match same.next() {
-            Some((user, known)) => (user.clone(), known.clone()),
-            // A name proves nothing: it belongs to who had it first.
-            None if users.iter().any(|(known, _)| *known == user) => {
-                return Err(oidc::problem(Refused::NameTaken));
-            }
-            None if users.len() >= USERS_MAX => {
-                let detail = format!("a server has at most {USERS_MAX} users");
-                return Err(Problem::in_the_way(detail));
-            }
-            None => {
-                let made = User {
-                    password: None,
-                    account,
-                    ..made(String::new(), Vec::new())?
-                };
-                (user, made)
-            }
-        };
-        let others = || {
-            users
-                .iter()
-                .any(|(name, known)| *name != user && known.administers())
-        };
-        let had = known.administers();
-        let known = User { grants, ..known };
-        if had && !known.administers() && !others() {
-            return Err(last_administrator());
-        }
-        let key = record::user_key(&user);
-        self.put(vec![
-            changed,
-            put(key, Expected::Anything, Some(&known), None),
-        ])
-        .await?;
-        self.after(known.administers());
-        self.begin_session(user, &known).await
-    }
-
-    pub(crate) async fn sign_out(&self, session: TokenId) -> Result<(), Problem> {
-        let key = record::session_key(session);
-        self.put(vec![put::<Session>(key, Expected::Anything, None, None)])
-            .await?;
-        self.0.known.forget();
-        Ok(())
-    }
-
-    /// Whether a password is that of a user, counted like an attempt to sign in.
-    pub(crate) async fn confirm(
-        &self,
-        user: &UserId,
-        password: String,
-        from: IpAddr,
-    ) -> Result<bool, Problem> {
-        self.attempts(|attempts| attempts.begin(&user.0, from, now_ms()))
-            .map_err(|many| Problem::too_many(&many))?;
-        let stored = self.user(user).await?.and_then(|(user, _)| user.password);
-        let right = !matches!(
-            self.0.hashing.check(password, stored).await?,
-            Checked::Wrong
-        );
-        if right {
-            self.attempts(|attempts| attempts.succeeded(&user.0, from));
-        }
-        Ok(right)
-    }
-
-    fn attempts<T>(&self, change: impl FnOnce(&mut Attempts) -> T) -> T {
-        change(
-            &mut self
-                .0
-                .attempts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
-    }
-
-    /// All users in order of their names.
-    pub(crate) async fn users(&self) -> Result<Vec<(UserId, User)>, Problem> {
-        self.reading(Self::all_users).await
-    }
-
-    fn all_users(&self) -> Result<Vec<(UserId, User)>, StoreError> {
-        let mut users = Vec::new();
-        each::<User>(&*self.0.journal, record::USERS, |name, user| {
-            users.push((UserId(name.to_owned()), user));
-        })?;
-        Ok(users)
-    }
-
-    pub(crate) async fn user(&self, user: &UserId) -> Result<Option<(User, u64)>, Problem> {
-        let key = record::user_key(user);
-        self.reading(move |people| people.one(&key)).await
-    }
-
-    pub(crate) async fn add_user(
-        &self,
-        user: UserId,
-        password: String,
-        grants: Vec<Grant>,
-    ) -> Result<User, Problem> {
-        let password = self.0.hashing.hash(password).await?;
-        let _changing = self.0.changing.lock().await;
-        let changed = self.changed().await?;
-        let users = self.users().await?;
-        if users.iter().any(|(known, _)| *known == user) {
-            return Err(Problem::in_the_way("there is a user with this name"));
-        }
-        if users.len() >= USERS_MAX {
-            let detail = format!("a server has at most {USERS_MAX} users");
-            return Err(Problem::in_the_way(detail));
-        }
-        let made = made(password, grants)?;
-        let key = record::user_key(&user);
-        self.put(vec![changed, put(key, Expected::Absent, Some(&made), None)])
-            .await?;
-        self.after(made.administers());
-        Ok(made)
-    }
-
-    pub(crate) async fn set_password(
-        &self,
-        user: &UserId,
-        password: String,
-    ) -> Result<(), Problem> {
-        let password = self.0.hashing.hash(password).await?;
-        let stamp = stamp()?;
-        self.change(user, move |user| {
-            let mut user = user;
-            (user.password, user.stamp) = (Some(password), stamp);
-            Ok(Some(user))
-        })
-        .await
-    }
-
-    pub(crate) async fn set_grants(
-        &self,
-        user: &UserId,
-        change: impl FnOnce(Vec<Grant>) -> Result<Vec<Grant>, Problem>,
-    ) -> Result<(), Problem> {
-        self.change(user, |user| {
-            let grants = change(user.grants)?;
-            Ok(Some(User { grants, ..user }))
-        })
-        .await
-    }
-
-    pub(crate) async fn remove_user(&self, user: &UserId) -> Result<(), Problem> {
-        self.change(user, |_| Ok(None)).await
-    }
-
-    /// Changes or removes a user, if an administrator is left then.
-    async fn change(
-        &self,
-        user: &UserId,
-        change: impl FnOnce(User) -> Result<Option<User>, Problem>,
-    ) -> Result<(), Problem> {
-        let _changing = self.0.changing.lock().await;
-        let changed = self.changed().await?;
-        let mut users = self.users().await?;
-        let at = users.iter().position(|(known, _)| known == user);
-        let (_, known) = users.swap_remove(at.ok_or_else(Problem::no_such_user)?);
-        let administered = known.administers();
-        let new = change(known)?;
-        let administers = new.as_ref().is_some_and(User::administers);
-        if administered && !administers && !users.iter().any(|(_, user)| user.administers()) {
-            return Err(last_administrator());
-        }
-        let key = record::user_key(user);
-        self.put(vec![
-            changed,
-            put(key, Expected::Anything, new.as_ref(), None),
-        ])
-        .await?;
-        self.after(administers);
-        Ok(())
-    }
-
-    fn after(&self, administers: bool) {
-        if administers {
-            self.0.closed.store(true, Ordering::Release);
-        }
-        self.0.known.forget();
-    }
-
-    /// Of two processes that change users at the same time, this lets one win. Read before the users are.
-    async fn changed(&self) -> Result<Put, Problem> {
-        let key = record::changes_key();
-        let known = self
-            .reading(move |people| people.0.journal.entry(&key))
-            .await?;
-        let expected = known.map_or(Expected::Absent, |entry| Expected::Revision(entry.revision));
-        Ok(put(record::changes_key(), expected, Some(&()), None))
-    }
-
-    pub(crate) async fn keys(&self, owner: &UserId) -> Result<Vec<(String, Key)>, Problem> {
-        let owner = owner.clone();
-        let Some((user, _)) = self.user(&owner).await? else {
-            return Ok(Vec::new());
-        };
-        self.reading(move |people| {
-            let mut keys = Vec::new();
-            each::<Key>(&*people.0.journal, record::KEYS, |id, key| {
-                if key.owner == owner && key.owner_id == user.id {
-                    keys.push((id.to_owned(), key));
-                }
-            })?;
-            Ok(keys)
-        })
-        .await
-    }
-
-    /// A key, whose text is shown this once.
-    pub(crate) async fn add_key(
-        &self,
-        owner: &UserId,
-        label: String,
-        scopes: Vec<Scope>,
-        expires_ms: Option<i64>,
-    ) -> Result<(Token, Key), Problem> {
-        if self.keys(owner).await?.len() >= KEYS_PER_USER_MAX {
-            let detail = format!("a user has at most {KEYS_PER_USER_MAX} keys");
-            return Err(Problem::in_the_way(detail));
-        }
-        let Some((user, _)) = self.user(owner).await? else {
-            return Err(Problem::no_such_user());
-        };
-        let token = Token::new(Purpose::Key).map_err(|_| Problem::internal())?;
-        let key = Key {
-            digest: Digest(token.digest()),
-            owner: owner.clone(),
-            owner_id: user.id,
-            label,
-            scopes,
-            created_ms: now_ms(),
-            expires_ms,
-        };
-        let place = record::key_key(token.id());
-        self.put(vec![put(place, Expected::Absent, Some(&key), expires_ms)])
-            .await?;
-        Ok((token, key))
-    }
-
-    /// Revokes a key of a user. Answers whether there was one.
-    pub(crate) async fn remove_key(&self, owner: &UserId, id: TokenId) -> Result<bool, Problem> {
-        let place = record::key_key(id);
-        let key = place.clone();
-        let known = self.reading(move |people| people.one::<Key>(&key)).await?;
-        if known.is_none_or(|(key, _)| key.owner != *owner) {
-            return Ok(false);
-        }
-        self.put(vec![put::<Key>(place, Expected::Anything, None, None)])
-            .await?;
-        self.0.known.forget();
-        Ok(true)
-    }
-
     fn one<T: DeserializeOwned>(&self, key: &EntryKey) -> Result<Option<(T, u64)>, StoreError> {
         let entry = self.0.journal.entry(key)?;
         entry
@@ -662,31 +303,6 @@ pub(crate) fn shown(headers: &HeaderMap, transport: Transport) -> Result<Shown, 
         Ok(Some(token)) => Shown::Cookie(token),
         Ok(None) | Err(_) => Shown::Nothing,
     })
-}
-
-fn last_administrator() -> Problem {
-    Problem::new(
-        409,
-        "last-administrator",
-        "Nobody would administer the server",
-    )
-    .detail("make somebody else an administrator of all namespaces first")
-}
-
-fn made(password: String, grants: Vec<Grant>) -> Result<User, Problem> {
-    Ok(User {
-        id: stamp()?,
-        stamp: stamp()?,
-        password: Some(password),
-        account: None,
-        grants,
-        created_ms: now_ms(),
-    })
-}
-
-fn stamp() -> Result<String, Problem> {
-    let bytes = crate::access::token::random::<16>().map_err(|_| Problem::internal())?;
-    Ok(hex(&*bytes))
 }
 
 fn put<T: Serialize>(

@@ -1,8 +1,9 @@
 //! API keys.
 
-use ferrovia_expr::value;
+use ferrovia_expr::{Value, value};
 use ferrovia_server::access::Role;
 use ferrovia_server::access::token::{Purpose, Token};
+use ferrovia_store::{Expected, Journal, Put, Write};
 
 use crate::bed::{Bed, send};
 use crate::people::{Proof, grant};
@@ -89,7 +90,7 @@ async fn a_key_is_shown_once_and_kept_as_a_digest() {
     assert_eq!(listed.is(200).at("/keys/0/id"), value!(id.as_str()));
     assert!(!listed.text.contains(secret), "{listed:?}");
     for kind in ["key", "user", "session"] {
-        let entries = ferrovia_store::Journal::entries(&*bed.journal, kind, None, None, 100);
+        let entries = Journal::entries(&*bed.journal, kind, None, None, 100);
         for entry in entries.expect("memory is readable") {
             let text = String::from_utf8_lossy(&entry.value).into_owned();
             assert!(!text.contains(secret), "{text}");
@@ -172,6 +173,53 @@ async fn a_key_is_never_more_than_its_owner() {
     bed.add_user("ada", &[grant(Role::Administrator, "*")])
         .await;
     bed.ask(&key, "POST", "runs", run()).await.is(401);
+}
+
+#[tokio::test]
+async fn what_is_over_proves_nothing() {
+    let bed = Bed::closed().await;
+    bed.add_user("ada", &[grant(Role::Viewer, "*")]).await;
+    let key = bed
+        .key("ada", value!({ "up-to": "viewer" }), "*")
+        .await
+        .text_at("key");
+    let shown = [Proof::Key(key), bed.session("ada").await];
+    for proof in &shown {
+        bed.ask(proof, "GET", "me", None).await.is(200);
+    }
+    for kind in ["key", "session"] {
+        let entries = Journal::entries(&*bed.journal, kind, None, None, 100);
+        for entry in entries.expect("memory is readable") {
+            let text = String::from_utf8_lossy(&entry.value).into_owned();
+            let kept = Value::parse_json(&text).expect("it is JSON");
+            let mut kept = kept.as_object().expect("it is an object").clone();
+            kept.insert("expires_ms", 1);
+            let kept = Value::from(kept);
+            let change = Write::Put(Put {
+                key: entry.key,
+                expected: Expected::Anything,
+                value: Some(kept.to_json().into_bytes().into()),
+                expires_ms: None,
+            });
+            bed.journal.write(
+                vec![change],
+                Box::new(|written| drop(written.expect("it is written"))),
+            );
+        }
+    }
+    let after = Bed::on(bed.journal.clone()).await;
+    for proof in &shown {
+        for path in ["me", "runs"] {
+            after.ask(proof, "GET", path, None).await.is(401);
+        }
+    }
+    // Keys go with their owner.
+    after
+        .ask(&after.operator(), "DELETE", "users/ada", None)
+        .await
+        .is(204);
+    let left = Journal::entries(&*bed.journal, "key", None, None, 100);
+    assert_eq!(left.expect("memory is readable"), []);
 }
 
 #[tokio::test]

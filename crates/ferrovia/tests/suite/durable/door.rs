@@ -1,5 +1,6 @@
 //! Who may use a server, from the command line.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
@@ -115,6 +116,61 @@ fn a_certificate_comes_with_its_key() {
         assert_eq!(ran.code(), 2, "{ran:?}");
         assert!(ran.stderr.contains(expected), "{ran:?}");
     }
+}
+
+/// A certificate for `localhost` and its key, as files of the project.
+fn certify(project: &Project) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]);
+    let made = made.expect("a certificate can be made");
+    project.write("c.pem", made.cert.pem().as_bytes());
+    project.write("k.pem", made.signing_key.serialize_pem().as_bytes());
+}
+
+const ENCRYPTED: &str = "hosts = ['localhost']
+[server.tls]
+certificate = 'c.pem'
+key = 'k.pem'
+[network]
+ca_certificate = 'c.pem'
+";
+
+#[test]
+fn others_can_reach_a_server_once_it_has_an_administrator_and_a_certificate() {
+    let project = project();
+    certify(&project);
+    let here = format!("[server]\nlisten = '127.0.0.1:0'\n{ENCRYPTED}");
+    let everywhere = format!("[server]\nlisten = '0.0.0.0:0'\n{ENCRYPTED}");
+    project.write("ferrovia.toml", everywhere.as_bytes());
+    let refused = project.ferrovia(&["serve"]);
+    assert_eq!(refused.code(), 2, "{refused:?}");
+    assert!(
+        refused.stderr.contains("make an administrator"),
+        "{refused:?}"
+    );
+
+    project.write("ferrovia.toml", here.as_bytes());
+    let encrypted = |made: &dyn Fn()| {
+        let mut serve = project.command(&["serve"]);
+        let mut child = serve.spawn().expect("the program starts");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("standard output is a pipe");
+        BufReader::new(out)
+            .read_line(&mut line)
+            .expect("it prints one line");
+        assert!(line.starts_with("serving at https://localhost:"), "{line}");
+        made();
+        child.kill().expect("it runs");
+        child.wait().expect("it ends");
+    };
+    encrypted(&|| {
+        let add = ["users", "add", "root", "--role", "administrator"];
+        done(project.ferrovia_reading(PASSWORD, &add));
+    });
+    project.write("ferrovia.toml", everywhere.as_bytes());
+    encrypted(&|| {
+        let users = done(project.ferrovia(&["users", "list"]));
+        assert!(users.contains("administrator:*"), "{users}");
+    });
 }
 
 #[test]
