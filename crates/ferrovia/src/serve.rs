@@ -128,7 +128,7 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
         &format!("serving at {url}, runs are kept in {}", data.0.display()),
         Exit::Completed,
     );
-    let Telling { lifecycle, alerts } = telling.begin(&node);
+    let Telling { lifecycle, alerts } = telling.begin(&node).await;
     let config = Config {
         lifecycle,
         alerts,
