@@ -193,17 +193,16 @@ fn name(alert: &Alert) -> anyhow::Result<String> {
 }
 
 impl Planned {
-    pub(crate) fn begin(self, node: &Node) -> Telling {
+    /// Returns once what happens will be told.
+    pub(crate) async fn begin(self, node: &Node) -> Telling {
         let log: Log = Arc::new(|line| out::note(format_args!("{line}")));
-        Telling {
-            lifecycle: self
-                .lifecycle
-                .map(|lifecycle| node.publish(lifecycle, log.clone())),
-            alerts: self
-                .alerts
-                .into_iter()
-                .map(|alerting| node.alert(alerting, log.clone()))
-                .collect(),
+        let mut telling = Telling::default();
+        if let Some(lifecycle) = self.lifecycle {
+            telling.lifecycle = Some(node.publish(lifecycle, log.clone()).await);
         }
+        for alerting in self.alerts {
+            telling.alerts.push(node.alert(alerting, log.clone()).await);
+        }
+        telling
     }
 }

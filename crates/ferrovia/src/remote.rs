@@ -1,5 +1,7 @@
 //! A server, over its HTTP surface.
 
+mod stream;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -151,11 +153,9 @@ impl Server {
                 self.base
             );
         }
-        let text = |key: &str| body.as_ref().ok()?.get(key)?.as_str().map(str::to_owned);
-        match (text("title"), text("detail")) {
-            (Some(title), Some(detail)) => bail!("{title}: {detail}"),
-            (Some(title), None) => bail!("{title}"),
-            (None, _) => bail!("{} answered with {}", self.base, answer.status),
+        match body.ok().filter(|body| body.get("title").is_some()) {
+            Some(body) => bail!("{}", problem(&body)),
+            None => bail!("{} answered with {}", self.base, answer.status),
         }
     }
 }
@@ -165,4 +165,13 @@ pub(crate) fn part(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes())
         .collect::<String>()
         .replace('+', "%20")
+}
+
+/// What a server says is wrong.
+fn problem(body: &Value) -> String {
+    let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default();
+    match (text("title"), text("detail")) {
+        (title, "") => title.to_owned(),
+        (title, detail) => format!("{title}: {detail}"),
+    }
 }

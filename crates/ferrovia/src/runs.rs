@@ -1,6 +1,7 @@
 //! `ferrovia runs`: looks at durable runs and controls them, through a server or straight in the data directory.
 
 pub(crate) mod table;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -222,6 +223,17 @@ fn print(output: Output, found: &Value, as_text: impl FnOnce(&Value) -> String) 
 
 /// Prints the trace as it grows, and in the end what the run came to.
 async fn watch(args: &RunsArgs, place: &Place, run: RunId) -> anyhow::Result<Exit> {
+    if let Some(server) = place.live(args)? {
+        let show = |entry: &Value| {
+            let wanted = args.output == Output::Text;
+            !wanted || out::result(&table::entry(entry), Exit::Completed) == Exit::Completed
+        };
+        if !server.follow(run, show).await? {
+            return Ok(Exit::Internal);
+        }
+        let found = server.get(&format!("runs/{run}")).await?;
+        return Ok(conclude(args, &found).unwrap_or(Exit::Internal));
+    }
     let mut seen = 0;
     loop {
         // First the run, then its trace: what a run has come to is at the end of the trace.
@@ -235,24 +247,40 @@ async fn watch(args: &RunsArgs, place: &Place, run: RunId) -> anyhow::Result<Exi
                 }
             }
         }
-        let exit = match found.get("status").and_then(Value::as_str) {
-            Some("completed") => Exit::Completed,
-            Some("faulted") => Exit::Faulted,
-            Some("cancelled") => Exit::Cancelled,
-            _ => {
-                tokio::time::sleep(LOOK_EVERY).await;
-                continue;
-            }
-        };
-        let text = match args.output {
-            Output::Json => found.to_json_pretty(),
-            Output::Text => table::run(&found),
-        };
-        return Ok(out::result(&text, exit));
+        if let Some(exit) = conclude(args, &found) {
+            return Ok(exit);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
+/// Prints what a run came to, if it has ended.
+fn conclude(args: &RunsArgs, found: &Value) -> Option<Exit> {
+    let exit = match found.get("status").and_then(Value::as_str) {
+        Some("completed") => Exit::Completed,
+        Some("faulted") => Exit::Faulted,
+        Some("cancelled") => Exit::Cancelled,
+        _ => return None,
+    };
+    let text = match args.output {
+        Output::Json => found.to_json_pretty(),
+        Output::Text => table::run(found),
+    };
+    Some(out::result(&text, exit))
+}
+
 impl Place {
+    /// The server that drives the runs, if there is one.
+    fn live(&self, args: &RunsArgs) -> anyhow::Result<Option<Server>> {
+        if let Some(named) = args.server.named(&args.data)? {
+            return Ok(Some(named));
+        }
+        let serving = args.data.directory()?.server();
+        serving
+            .map(|serving| Server::local(serving, &args.data))
+            .transpose()
+    }
+
     async fn list(&self, args: &ListArgs) -> anyhow::Result<Value> {
         let limit = args.limit.clamp(1, PAGE_MAX);
         match self {

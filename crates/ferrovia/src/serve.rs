@@ -154,7 +154,7 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
         &format!("serving at {url}, runs are kept in {}", data.0.display()),
         Exit::Completed,
     );
-    let Telling { lifecycle, alerts } = telling.begin(&node);
+    let Telling { lifecycle, alerts } = telling.begin(&node).await;
     let mut names = config.server.hosts.clone();
     // The provider sends browsers back to this one.
     let called = oidc

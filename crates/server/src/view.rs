@@ -7,8 +7,8 @@ use std::sync::Arc;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use ferrovia_dsl::plan::Plan;
-use ferrovia_engine::{Ending, Input, Obligation, RuntimeInfo, TraceEntry};
+use ferrovia_dsl::plan::{Flow, Plan, TaskId};
+use ferrovia_engine::{Ending, Input, Obligation, RuntimeInfo, TraceEntry, TraceEvent};
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::Node;
 use ferrovia_runtime::shard::{History, ReplayError};
@@ -342,9 +342,28 @@ pub fn entry(plan: &Plan, record: u64, entry: &TraceEntry) -> Value {
     if let Some(fields) = fields.as_object() {
         fields
             .iter()
+            .filter(|(name, _)| &***name != "flow")
             .for_each(|(name, value)| view.insert(name.clone(), value.clone()));
     }
+    if let TraceEvent::TaskCompleted { flow, .. } | TraceEvent::CaseTaken { flow, .. } =
+        &entry.event
+    {
+        view.insert("flow", target(plan, entry.task, *flow));
+    }
     view.into()
+}
+
+/// Where the workflow goes next, as a definition says it.
+fn target(plan: &Plan, task: Option<TaskId>, flow: Flow) -> Arc<str> {
+    let index = match flow {
+        Flow::Continue => return "continue".into(),
+        Flow::Exit => return "exit".into(),
+        Flow::End => return "end".into(),
+        Flow::Goto(index) => index as usize,
+    };
+    let list = task.and_then(|task| plan.lists.iter().find(|list| list.0.contains(&task)));
+    let target = list.and_then(|list| list.0.get(index));
+    target.map_or_else(|| "continue".into(), |target| plan[*target].name.clone())
 }
 
 fn kebab(camel: &str) -> String {

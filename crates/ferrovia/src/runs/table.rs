@@ -1,12 +1,10 @@
 //! Runs and traces for people to read.
 
-use ferrovia_expr::{Object, Value};
+use ferrovia_expr::Value;
 use jiff::Timestamp;
 
+use super::words::words;
 use crate::out::harmless;
-
-/// How much of a value a line shows.
-const VALUE_CHARS_MAX: usize = 120;
 
 /// Columns as wide as what is in them.
 pub(super) fn list(found: &Value) -> String {
@@ -101,27 +99,7 @@ pub(crate) fn entry(entry: &Value) -> String {
         Some(task) => harmless(task),
         None => "-".to_owned(),
     };
-    let what = text(entry, "what").replace('-', " ");
-    let details: Object = entry
-        .as_object()
-        .into_iter()
-        .flat_map(Object::iter)
-        .filter(|(name, value)| {
-            !matches!(&***name, "record" | "atMs" | "task" | "what") && !value.is_null()
-        })
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    let details = details.iter().map(|(name, value)| {
-        let value = value
-            .as_str()
-            .map_or_else(|| value.to_json(), str::to_owned);
-        format!(" {name}={}", short(&harmless(&value)))
-    });
-    format!(
-        "{} {place} {what}{}",
-        time(entry, "atMs"),
-        details.collect::<String>()
-    )
+    format!("{} {place} {}", time(entry, "atMs"), words(entry))
 }
 
 fn items<'v>(value: &'v Value, name: &str) -> &'v [Value] {
@@ -137,13 +115,6 @@ pub(crate) fn time(value: &Value, name: &str) -> String {
     let ms = value.get(name).and_then(Value::as_i64);
     let time = ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
     time.map_or_else(String::new, |time| format!("{time:.3}"))
-}
-
-fn short(text: &str) -> String {
-    match text.char_indices().nth(VALUE_CHARS_MAX) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -177,7 +148,7 @@ mod tests {
         }));
         assert_eq!(
             line,
-            "1970-01-01T00:00:00.001Z /do/0/a task started input={\"n\":1}"
+            "1970-01-01T00:00:00.001Z /do/0/a started with {\"n\":1}"
         );
     }
 }

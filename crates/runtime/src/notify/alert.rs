@@ -60,7 +60,7 @@ pub struct Alerting {
 
 impl Node {
     /// Tells people of what happens from now on, or from where an earlier process stopped.
-    pub fn alert(&self, alerting: Alerting, log: Log) -> Arc<Counts> {
+    pub async fn alert(&self, alerting: Alerting, log: Log) -> Arc<Counts> {
         let counts = Arc::new(Counts::default());
         let pump = Pump {
             trail: Trail::new(Arc::downgrade(&self.0), "alert", &alerting.name),
@@ -72,7 +72,9 @@ impl Node {
             log,
             counts: counts.clone(),
         };
-        tokio::spawn(pump.go_on());
+        if let Some(state) = pump.begin().await {
+            tokio::spawn(pump.go_on(state));
+        }
         counts
     }
 }
@@ -95,18 +97,22 @@ struct Pump {
 }
 
 impl Pump {
-    /// Until the node is gone.
-    async fn go_on(self) -> Option<()> {
-        let mut state = match self.trail.kept::<State>().await? {
-            Some(state) => state,
+    /// Where to go on. Nothing if the node is gone.
+    async fn begin(&self) -> Option<State> {
+        match self.trail.kept::<State>().await? {
+            Some(state) => Some(state),
             None => {
                 let state = State {
                     position: self.trail.position().await?,
                     ..State::default()
                 };
-                self.trail.keep(&state).await.then_some(state)?
+                self.trail.keep(&state).await.then_some(state)
             }
-        };
+        }
+    }
+
+    /// Until the node is gone.
+    async fn go_on(self, mut state: State) -> Option<()> {
         let mut looked = None;
         loop {
             let before = state.clone();

@@ -48,8 +48,9 @@ pub struct Lifecycle {
 }
 
 impl Node {
-    /// Sends lifecycle events from now on, or from where an earlier process stopped.
-    pub fn publish(&self, lifecycle: Lifecycle, log: Log) -> Arc<Counts> {
+    /// Sends lifecycle events from now on, or from where an earlier process stopped. What happens after this returned is
+    /// told.
+    pub async fn publish(&self, lifecycle: Lifecycle, log: Log) -> Arc<Counts> {
         let counts = Arc::new(Counts::default());
         let pump = Pump {
             trail: Trail::new(Arc::downgrade(&self.0), "lifecycle", "sink"),
@@ -58,7 +59,9 @@ impl Node {
             counts: counts.clone(),
             histories: Arc::default(),
         };
-        tokio::spawn(pump.go_on());
+        if let Some(position) = pump.begin().await {
+            tokio::spawn(pump.go_on(position));
+        }
         counts
     }
 }
@@ -74,16 +77,20 @@ struct Pump {
 }
 
 impl Pump {
-    /// Until the node is gone.
-    async fn go_on(self) -> Option<()> {
-        let mut position = match self.trail.kept::<u64>().await? {
-            Some(position) => position,
+    /// Where to go on. Nothing if the node is gone.
+    async fn begin(&self) -> Option<u64> {
+        match self.trail.kept::<u64>().await? {
+            Some(position) => Some(position),
             // What was before nobody wanted to hear.
             None => {
                 let position = self.trail.position().await?;
-                self.trail.keep(&position).await.then_some(position)?
+                self.trail.keep(&position).await.then_some(position)
             }
-        };
+        }
+    }
+
+    /// Until the node is gone.
+    async fn go_on(self, mut position: u64) -> Option<()> {
         loop {
             let behind = self.trail.position().await?.saturating_sub(position);
             self.counts.behind.store(behind, Ordering::Relaxed);

@@ -2,11 +2,16 @@
 
 use ferrovia_dsl::plan::Delivery as Promise;
 use ferrovia_engine::{Command, Input, Obligation};
-use ferrovia_store::{RunId, Status, StoreError, Write};
+use ferrovia_store::{Park, RunId, Status, StoreError, Write};
 
-use super::hot::Follows;
+use super::hot::{Follows, line};
 use super::machine::Shard;
-use super::{Action, Answered, BATCH_RECORDS_MAX, Change, Declined, Event, Surroundings};
+use super::{Action, Answered, BATCH_RECORDS_MAX, Change, Declined, Surroundings};
+
+/// Refusals of the record of a run in a row before it is parked.
+const REFUSALS_MAX: u32 = 6;
+/// How long a run is left alone after the first of them; twice as long after each further one.
+const REFUSED_PAUSE_MS: i64 = 50;
 
 /// A batch that is being written, with what follows.
 pub(super) struct Batch {
@@ -82,6 +87,9 @@ impl Shard {
                 continue;
             };
             hot.in_flight = false;
+            if !self.refusals.is_empty() {
+                self.refusals.remove(&after.run);
+            }
             let Follows {
                 commands,
                 before,
@@ -159,7 +167,7 @@ impl Shard {
         }
     }
 
-    pub(super) fn refused(&mut self, error: StoreError, out: &mut Vec<Action>) {
+    pub(super) fn refused(&mut self, error: StoreError, now_ms: i64, out: &mut Vec<Action>) {
         let Some(batch) = self.writing.take() else {
             return;
         };
@@ -198,11 +206,30 @@ impl Shard {
                     }));
                     // What another writer did is read again; a run that never was, is forgotten.
                     if !after.is_new {
-                        self.reach(after.run, || Event::Recover(after.run), out);
+                        self.again_later(after.run, &error, now_ms);
                     }
                 }
             }
         }
+    }
+
+    /// Reads a run again after a pause, the longer the more often its record was refused. What is refused every time is
+    /// no other writer, but a defect: the run is parked (G8).
+    fn again_later(&mut self, run: RunId, error: &StoreError, now_ms: i64) {
+        let refusals = self.refusals.entry(run).or_default();
+        *refusals += 1;
+        if *refusals > REFUSALS_MAX {
+            self.refusals.remove(&run);
+            let reason = format!("the store refused its record {REFUSALS_MAX} times: {error}");
+            return self.parks.push(Park {
+                fence: (self.id, self.epoch),
+                run,
+                at_ms: now_ms,
+                reason: line(&reason),
+            });
+        }
+        let pause_ms = REFUSED_PAUSE_MS << (*refusals - 1);
+        self.wheel.insert((now_ms + pause_ms, run));
     }
 
     /// Keeps the records of runs that exist until there is room, and refuses new runs (G6).

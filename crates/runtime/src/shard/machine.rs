@@ -37,6 +37,8 @@ pub struct Shard {
     pub(super) again: VecDeque<Batch>,
     /// Rows of runs that cannot be followed, to be written.
     pub(super) parks: Vec<Park>,
+    /// How often in a row the store refused the record of a run.
+    pub(super) refusals: HashMap<RunId, u32>,
     pub(super) full: bool,
     pub(super) lost: bool,
     /// Nothing new begins: the process is about to end.
@@ -57,6 +59,7 @@ impl Shard {
             writing: None,
             again: VecDeque::new(),
             parks: Vec::new(),
+            refusals: HashMap::new(),
             full: false,
             lost: false,
             draining: false,
@@ -143,7 +146,7 @@ impl Shard {
             Event::Recover(run) => drop(self.reach(run, || Event::Recover(run), out)),
             Event::Tick => self.tick(cx, out),
             Event::Committed => self.committed(cx, out),
-            Event::Refused(error) => self.refused(error, out),
+            Event::Refused(error) => self.refused(error, cx.now_ms, out),
             Event::Drain => self.draining = true,
         }
     }

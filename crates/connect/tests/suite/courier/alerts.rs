@@ -7,7 +7,7 @@ use std::time::Duration;
 use ferrovia_expr::Value;
 use ferrovia_runtime::Node;
 use ferrovia_runtime::notify::{Alerting, Counts, Courier, Form, When};
-use ferrovia_store::{EntryKey, Journal, Memory};
+use ferrovia_store::{Journal, Memory};
 
 use super::bed::{Silence, Sink, node, quiet, request, run, text};
 
@@ -23,19 +23,9 @@ fn rule(courier: Arc<dyn Courier>, form: Form) -> Alerting {
     }
 }
 
-/// Begins to tell, and returns once it does.
+/// Begins to tell.
 pub(super) async fn begin(node: &Node, alerting: Alerting) -> Arc<Counts> {
-    let key = EntryKey {
-        kind: "notify".into(),
-        namespace: "alert".into(),
-        name: alerting.name.as_str().into(),
-    };
-    let counts = node.alert(alerting, quiet());
-    let known = || node.journal().entry(&key).expect("it is readable");
-    while known().is_none() {
-        tokio::task::yield_now().await;
-    }
-    counts
+    node.alert(alerting, quiet()).await
 }
 
 #[tokio::test]

@@ -191,10 +191,6 @@ impl Sink {
         self.got.recv().await.expect("the sink is there")
     }
 
-    pub(crate) fn try_next(&mut self) -> Result<(u16, Got), mpsc::error::TryRecvError> {
-        self.got.try_recv()
-    }
-
     /// It takes everything again.
     pub(crate) fn get_well(&self) {
         self.answers.lock().expect("no holder panics").clear();

@@ -6,6 +6,7 @@ mod kept;
 mod refused;
 mod service;
 mod shown;
+mod told;
 mod upgrade;
 
 use std::io::{BufRead, BufReader, Read};
