@@ -166,12 +166,25 @@ async fn a_key_is_never_more_than_its_owner() {
         .await
         .is(204);
     bed.ask(&key, "POST", "runs", run()).await.is(403);
+    let kept = Journal::entries(&*bed.journal, "key", None, None, 100);
+    let kept = kept.expect("memory is readable");
     bed.ask(&bed.operator(), "DELETE", "users/ada", None)
         .await
         .is(204);
     bed.ask(&key, "POST", "runs", run()).await.is(401);
     bed.add_user("ada", &[grant(Role::Administrator, "*")])
         .await;
+    // As if it had been made while its owner was removed: another user of that name is another owner.
+    let again = kept.into_iter().map(|entry| {
+        Write::Put(Put {
+            key: entry.key,
+            expected: Expected::Absent,
+            value: Some(entry.value),
+            expires_ms: None,
+        })
+    });
+    let written = Box::new(|written: Result<_, _>| drop(written.expect("it is written")));
+    bed.journal.write(again.collect(), written);
     bed.ask(&key, "POST", "runs", run()).await.is(401);
 }
 
