@@ -2,6 +2,7 @@
 
 mod crash;
 mod kept;
+mod otherwise;
 mod refused;
 mod service;
 mod shown;
