@@ -29,6 +29,9 @@ pub(crate) enum Command {
     /// List, show and control durable runs
     #[command(after_help = crate::runs::EXAMPLES)]
     Runs(Box<crate::runs::RunsArgs>),
+    /// Send CloudEvents to a server
+    #[command(after_help = crate::events::EXAMPLES)]
+    Events(crate::events::EventsArgs),
     /// Add, list, change and remove the users of a server
     #[command(after_help = crate::users::EXAMPLES)]
     Users(crate::users::UsersArgs),

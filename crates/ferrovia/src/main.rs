@@ -10,6 +10,7 @@ mod data;
 mod definitions;
 mod document;
 mod durable;
+mod events;
 mod exit;
 mod explain;
 mod follow;
@@ -73,6 +74,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Run(args) => run::run(args).await,
         Command::Serve(args) => serve::serve(args).await,
         Command::Runs(args) => runs::runs(args).await,
+        Command::Events(args) => events::events(args).await,
         Command::Users(args) => users::users(args).await,
         Command::Keys(args) => keys::keys(args).await,
         Command::Replay(args) => replay::replay(&args),

@@ -184,12 +184,22 @@ pub(crate) fn interrupted() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 pub(crate) fn read_input(argument: &str) -> anyhow::Result<Value> {
+    read_json(argument, "--input")
+}
+
+/// JSON, `@FILE` (JSON, or YAML by its name), or `-` for JSON on standard input. `what` names the argument.
+pub(crate) fn read_json(argument: &str, what: &str) -> anyhow::Result<Value> {
     match argument.strip_prefix('@').map(Path::new) {
         Some(path) if is_yaml(path) => read_yaml(path),
         Some(path) => Source::File(path).json(),
         None if argument == "-" => Source::StandardInput.json(),
         None => Value::parse_json(argument).map_err(|error| {
-            anyhow::anyhow!("--input is not JSON: {error} (a file is given as --input @FILE)")
+            let option = what.strip_prefix("--").map_or("", |_| what);
+            let file = format!("{option} @FILE");
+            anyhow::anyhow!(
+                "{what} is not JSON: {error} (a file is given as {})",
+                file.trim_start()
+            )
         }),
     }
 }

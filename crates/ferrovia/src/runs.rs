@@ -1,5 +1,6 @@
 //! `ferrovia runs`: looks at durable runs and controls them, through a server or straight in the data directory.
 
+mod otherwise;
 pub(crate) mod table;
 mod words;
 
@@ -32,9 +33,13 @@ pub(crate) const EXAMPLES: &str = "Examples:
   ferrovia runs watch 06e8jvd4r3x0g --server http://127.0.0.1:8080
   ferrovia runs cancel 06e8jvd4r3x0g --reason 'ordered twice'
   ferrovia runs settle 06e8jvd4r3x0g /do/0/pay --result '{\"paid\": true}'
+  ferrovia runs repair 06e8jvd4r3x0g --dry-run
+  ferrovia runs fork 06e8jvd4r3x0g --from /do/1/pay --input '{\"amount\": 7}'
+  ferrovia runs migrate --workflow shop/order:1.0.0 --to 2.0.0 --dry-run
 
 Without --server the runs are read from the data directory, beside the server that may have it. Changes go to that
 server, with the key that it left there; where there is none they are written to the journal, and the next `ferrovia serve` goes on from there.
+To repair, fork and migrate runs takes a server.
 
 Exit codes: 0 done, 1 not readable, 2 refused; for `watch` those of `ferrovia run`";
 
@@ -87,6 +92,20 @@ enum RunsCommand {
         #[arg(long, value_name = "TEXT", conflicts_with = "result")]
         error: Option<String>,
     },
+    /// Let a faulted run go on where it faulted, as another run
+    #[command(after_help = otherwise::REPAIR_EXAMPLES, disable_version_flag = true)]
+    Repair {
+        #[command(flatten)]
+        run: Named,
+        #[command(flatten)]
+        changes: otherwise::Changes,
+    },
+    /// See what comes of a run with something changed, as another run
+    #[command(after_help = otherwise::FORK_EXAMPLES, disable_version_flag = true)]
+    Fork(otherwise::ForkArgs),
+    /// Compare live runs with another version of their workflow, and move them to it
+    #[command(after_help = otherwise::MIGRATE_EXAMPLES)]
+    Migrate(otherwise::MigrateArgs),
 }
 
 #[derive(Args)]
@@ -139,59 +158,44 @@ pub(crate) async fn runs(args: Box<RunsArgs>) -> Exit {
 }
 
 async fn answer(args: &RunsArgs) -> anyhow::Result<Exit> {
-    let place = match args.server.named(&args.data)? {
-        Some(server) => Place::Server(server),
-        None => Place::Data(Arc::new(Reading::new(
-            args.data.directory()?.read()?.into(),
-        ))),
-    };
-    let control = match &args.command {
+    let (run, control) = match &args.command {
         RunsCommand::List(list) => {
-            let found = place.list(list).await?;
+            let found = Place::of(args)?.list(list).await?;
             return Ok(print(args.output, &found, table::list));
         }
         RunsCommand::Show(Named { run }) => {
-            let found = place.show(*run).await?;
+            let found = Place::of(args)?.show(*run).await?;
             return Ok(print(args.output, &found, table::run));
         }
         RunsCommand::Trace(Named { run }) => {
-            let entries: Value = place.entries(*run, 0).await?.into();
+            let entries: Value = Place::of(args)?.entries(*run, 0).await?.into();
             return Ok(print(args.output, &entries, table::trace));
         }
-        RunsCommand::Watch(Named { run }) => return watch(args, &place, *run).await,
-        RunsCommand::Cancel { reason, .. } => Control::Cancel {
-            reason: reason.as_deref().map(Into::into),
-        },
-        RunsCommand::Suspend(_) => Control::Suspend,
-        RunsCommand::Resume(_) => Control::Resume,
+        RunsCommand::Watch(Named { run }) => return watch(args, &Place::of(args)?, *run).await,
+        RunsCommand::Repair { run, changes } => {
+            return otherwise::repair(args, run.run, changes).await;
+        }
+        RunsCommand::Fork(fork) => return otherwise::fork(args, fork).await,
+        RunsCommand::Migrate(migrate) => return otherwise::migrate(args, migrate).await,
+        RunsCommand::Cancel { run, reason } => {
+            let reason = reason.as_deref().map(Into::into);
+            (run, Control::Cancel { reason })
+        }
+        RunsCommand::Suspend(run) => (run, Control::Suspend),
+        RunsCommand::Resume(run) => (run, Control::Resume),
         RunsCommand::Settle {
+            run,
             effect,
             result,
             error,
-            ..
-        } => Control::Settle {
-            effect: ObligationId(effect.as_str().into()),
-            outcome: outcome(result.as_deref(), error.as_deref())?,
-        },
-    };
-    let changed = place.control(args, args.command.run(), control).await?;
-    Ok(print(args.output, &changed, table::run))
-}
-
-impl RunsCommand {
-    /// The run that is controlled.
-    fn run(&self) -> RunId {
-        match self {
-            RunsCommand::List(_) => RunId(0),
-            RunsCommand::Show(named)
-            | RunsCommand::Watch(named)
-            | RunsCommand::Trace(named)
-            | RunsCommand::Suspend(named)
-            | RunsCommand::Resume(named)
-            | RunsCommand::Cancel { run: named, .. }
-            | RunsCommand::Settle { run: named, .. } => named.run,
+        } => {
+            let effect = ObligationId(effect.as_str().into());
+            let outcome = outcome(result.as_deref(), error.as_deref())?;
+            (run, Control::Settle { effect, outcome })
         }
-    }
+    };
+    let changed = Place::of(args)?.control(args, run.run, control).await?;
+    Ok(print(args.output, &changed, table::run))
 }
 
 fn outcome(result: Option<&str>, error: Option<&str>) -> anyhow::Result<Outcome> {
@@ -279,6 +283,15 @@ impl Place {
         serving
             .map(|serving| Server::local(serving, &args.data))
             .transpose()
+    }
+
+    fn of(args: &RunsArgs) -> anyhow::Result<Place> {
+        Ok(match args.server.named(&args.data)? {
+            Some(server) => Place::Server(server),
+            None => Place::Data(Arc::new(Reading::new(
+                args.data.directory()?.read()?.into(),
+            ))),
+        })
     }
 
     async fn list(&self, args: &ListArgs) -> anyhow::Result<Value> {

@@ -52,8 +52,21 @@ pub(super) fn run(found: &Value) -> String {
             rows.push([name.to_owned(), text]);
         }
     };
-    for name in ["id", "workflow", "status", "reason", "parent"] {
-        row(name, text(found, name));
+    for name in [
+        "id",
+        "workflow",
+        "status",
+        "reason",
+        "parent",
+        "repairs",
+        "forkedFrom",
+    ] {
+        let shown = if name == "forkedFrom" {
+            "forked from"
+        } else {
+            name
+        };
+        row(shown, text(found, name));
     }
     row("created", time(found, "createdMs"));
     row("updated", time(found, "updatedMs"));
@@ -79,6 +92,13 @@ pub(super) fn run(found: &Value) -> String {
         let what = ["id", "workflow", "status"].map(|name| text(child, name));
         row("child", what.join(" "));
     }
+    if let Some(effects) = found.get("effects") {
+        for (name, effect) in [("reused", "reused"), ("executed", "carried out")] {
+            for id in items(effects, name) {
+                row(effect, harmless(id.as_str().unwrap_or_default()));
+            }
+        }
+    }
     let mut shown = align(&rows);
     for name in ["output", "error"] {
         if let Some(value) = found.get(name) {
@@ -86,6 +106,78 @@ pub(super) fn run(found: &Value) -> String {
         }
     }
     shown
+}
+
+/// What a fork or a repair is, or what it would be.
+pub(super) fn forked(made: &Value, dry: bool) -> String {
+    let mut rows = Vec::new();
+    if let Some(run) = made.get("run") {
+        for name in ["id", "workflow"] {
+            let shown = if name == "id" { "run" } else { name };
+            rows.push([shown.to_owned(), text(run, name)]);
+        }
+    }
+    for id in items(made, "reused") {
+        let id = harmless(id.as_str().unwrap_or_default());
+        rows.push(["reused".to_owned(), id]);
+    }
+    let next = if dry {
+        "would carry out"
+    } else {
+        "carries out"
+    };
+    for owed in items(made, "open") {
+        let call = text(owed, "call");
+        let what = if call.is_empty() {
+            text(owed, "what")
+        } else {
+            call
+        };
+        rows.push([next.to_owned(), format!("{what} {}", text(owed, "id"))]);
+    }
+    if made.get("ended") == Some(&true.into()) {
+        rows.push(["ends".to_owned(), "with nothing carried out".to_owned()]);
+    }
+    if rows.is_empty() {
+        return "nothing is reused, and nothing is carried out at once".to_owned();
+    }
+    align(&rows)
+}
+
+/// How runs stand to another version.
+pub(super) fn verdicts(verdicts: &[Value]) -> String {
+    if verdicts.is_empty() {
+        return "no live runs".to_owned();
+    }
+    let mut rows = vec![["RUN", "RESULT", "WHERE", "WAS", "WOULD BE"].map(str::to_owned)];
+    rows.extend(verdicts.iter().map(|verdict| {
+        let is = |name: &str| verdict.get(name) == Some(&true.into());
+        let result = match (is("moved"), is("same"), verdict.get("why")) {
+            (true, ..) => "moved",
+            (false, true, _) => "same",
+            (false, false, None) => "differs",
+            (false, false, Some(_)) => "not compared",
+        };
+        let record = verdict.get("record").and_then(Value::as_i64);
+        let record = record.map(|record| format!("record {record}"));
+        let place: Vec<String> = [record.unwrap_or_default(), text(verdict, "task")]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect();
+        let shown = |name: &str| short(&text(verdict, name));
+        let was = match verdict.get("why") {
+            Some(_) => shown("why"),
+            None => shown("was"),
+        };
+        [
+            text(verdict, "id"),
+            result.to_owned(),
+            place.join(" "),
+            was,
+            shown("wouldBe"),
+        ]
+    }));
+    align(&rows)
 }
 
 pub(super) fn trace(entries: &Value) -> String {
@@ -138,6 +230,37 @@ mod tests {
              0000000000002  shop/order:1.0.0  completed  1970-01-01T00:00:00.000Z\n\
              0000000000001  a/b:1.0.0         parked     1970-01-01T00:00:01.500Z  \u{fffd}[2Jgone\n\
              older ones: --before 0000000000001"
+        );
+    }
+
+    #[test]
+    fn a_fork_says_what_it_reuses_and_what_it_carries_out() {
+        let made = value!({
+            "reused": ["/do/0/a"], "ended": false,
+            "open": [{ "id": "/do/1/b", "what": "effect", "call": "http" }, { "id": "/do/2/c", "what": "child" }]
+        });
+        assert_eq!(
+            forked(&made, true),
+            "reused           /do/0/a\n\
+             would carry out  http /do/1/b\n\
+             would carry out  child /do/2/c"
+        );
+    }
+
+    #[test]
+    fn a_run_that_differs_shows_where_first() {
+        let found = [
+            value!({ "id": "1", "same": true, "moved": true }),
+            value!({ "id": "2", "same": false, "moved": false, "record": 3, "task": "/do/1/b", "was": "a",
+                     "wouldBe": "b" }),
+            value!({ "id": "3", "same": false, "why": "no" }),
+        ];
+        assert_eq!(
+            verdicts(&found),
+            "RUN  RESULT        WHERE             WAS  WOULD BE\n\
+             1    moved\n\
+             2    differs       record 3 /do/1/b  a    b\n\
+             3    not compared                    no"
         );
     }
 

@@ -3,6 +3,7 @@
 mod crash;
 mod door;
 mod kept;
+mod otherwise;
 mod refused;
 mod service;
 mod shown;

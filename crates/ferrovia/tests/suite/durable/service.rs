@@ -57,17 +57,32 @@ impl Service {
         seen
     }
 
+    /// Answers the next request with an error, and says what it was.
+    pub(super) fn refuse(&self) -> Seen {
+        let (seen, stream) = self.next();
+        respond(&stream, "500 Internal Server Error", "{}");
+        seen
+    }
+
+    /// The paths of all requests.
+    pub(super) fn paths(&self) -> Vec<String> {
+        self.seen().into_iter().map(|(path, _)| path).collect()
+    }
+
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().expect("no holder panics").clone()
     }
 }
 
-pub(super) fn answer(mut stream: &TcpStream) {
-    let body = r#"{"done": true}"#;
+pub(super) fn answer(stream: &TcpStream) {
+    respond(stream, "200 OK", r#"{"done": true}"#);
+}
+
+fn respond(mut stream: &TcpStream, status: &str, body: &str) {
     // Who asked may be gone: that is what the tests are about.
     let _ = write!(
         stream,
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
 }
