@@ -132,7 +132,7 @@ fn arrow(plan: &Plan, task: Option<TaskId>, flow: Flow) -> String {
     }
 }
 
-fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     match text.char_indices().nth(VALUE_CHARS_MAX) {
         Some((cut, _)) => format!("{}…", &text[..cut]),
         None => text.to_owned(),

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::words::words;
 use crate::out::harmless;
+use crate::trace::short;
 
 /// Columns as wide as what is in them.
 pub(super) fn list(found: &Value) -> String {
