@@ -1,6 +1,7 @@
 //! Sends lifecycle events to a sink, in the order in which their records became durable, each at least once.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -126,7 +127,12 @@ impl Pump {
             let mut histories = histories.lock().unwrap_or_else(PoisonError::into_inner);
             let mut events = Vec::new();
             for record in &page {
-                match derive(inner, &mut histories, &maker, *record) {
+                let derived = catch_unwind(AssertUnwindSafe(|| {
+                    derive(inner, &mut histories, &maker, *record)
+                }));
+                // A defect in one run holds up no other (G8).
+                let defect = |_| Err(Underivable::Because("a defect in Ferrovia".to_owned()));
+                match derived.unwrap_or_else(defect) {
                     Ok(new) => events.extend(new),
                     Err(Underivable::Store(error)) => return Err(error),
                     Err(Underivable::Because(why)) => log(&format!(
