@@ -24,7 +24,7 @@ TEST_PROGRAMS := python3 strace curl
 
 APT := $(if $(filter 0,$(shell id -u)),,sudo) apt-get
 
-.PHONY: help run build test test-build test-rust test-example test-docs test-programs soak bench check fmt fmt-check lint purity \
+.PHONY: help run build test test-build test-rust test-example test-docs test-api test-programs soak bench check fmt fmt-check lint purity \
         docs-check deny conformance
 
 help: ## Show this list
@@ -33,7 +33,7 @@ help: ## Show this list
 run: build ## Build, and run the example project: orders, prices, stock, payment, packing
 	@$(BUILT) $(EXAMPLE)/run
 
-test: test-build test-rust test-example test-docs ## Run all tests, the example, and what the documents show
+test: test-build test-rust test-example test-docs test-api ## Run all tests, the example, and what the documents show
 
 soak: ## Kill a server 10,000 times under load and check what came of it (FERROVIA_SOAK_KILLS, FERROVIA_SOAK_SEED)
 	@FERROVIA_SOAK_KILLS="$${FERROVIA_SOAK_KILLS:-10000}" FERROVIA_SOAK_SEED="$${FERROVIA_SOAK_SEED:-$$RANDOM}" \
@@ -76,6 +76,9 @@ test-example: test-build
 
 test-docs: test-build test-programs
 	@$(BUILT) docs/test
+
+test-api: test-build test-programs
+	@$(BUILT) crates/ferrovia/tests/api
 
 test-programs:
 	@missing=(); \
