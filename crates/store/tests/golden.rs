@@ -443,5 +443,5 @@ fn no_file_is_left_alone() {
         let kinds = ["record-", "snapshot-", "input", "event", "outcome-"];
         assert!(kinds.iter().any(|kind| stem.starts_with(kind)), "{name}");
     }
-    assert_eq!(names.len(), 2 * 38);
+    assert_eq!(names.len(), 2 * 40);
 }
