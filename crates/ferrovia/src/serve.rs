@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use ferrovia_connect::egress::Rule;
-use ferrovia_dsl::plan::VersionReq;
 use ferrovia_runtime::Node;
 use ferrovia_server::{Config, Hosts, People, Tls};
 use ferrovia_store::Sqlite;
@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::links::Reach;
 use crate::out;
 use crate::run::{interrupted, read_secrets};
-use crate::stored::Defined;
+use crate::stored::{Defined, Publishing};
 
 /// Files that one start reads.
 const FILES_MAX: usize = 1_000;
@@ -98,7 +98,8 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     let stop = interrupted()?;
     let paths = paths(&loaded);
     let files = files(&paths)?;
-    let reach = Reach::new(&reach_args(config, &args.reach)?, &base(&files, &loaded))?;
+    let directory = base(&files, &loaded);
+    let reach = Reach::new(&reach_args(config, &args.reach)?, &directory)?;
     let Some(defined) = read_all(&files, &reach).await else {
         return Ok(Exit::Refused);
     };
@@ -117,7 +118,7 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     let node = durable::open(
         config,
         journal.clone(),
-        reach.connectors.executors.into_iter().collect(),
+        reach.connectors.executors.iter().cloned().collect(),
         secrets.unwrap_or_default(),
     )
     .await?;
@@ -156,6 +157,7 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
             addresses: public,
         },
         people: Some(people),
+        publisher: Some(Arc::new(Publishing { reach, directory })),
         tls,
         ..Config::default()
     };
@@ -180,17 +182,10 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
 /// nobody could tell which of the two a name means.
 async fn define(node: &Node, defined: Vec<Defined>) -> anyhow::Result<()> {
     for Defined { plan, text, links } in defined {
-        let identity = &plan.identity;
-        let version = VersionReq::Exact(identity.version.clone());
-        let definitions = node.definitions();
-        let known = definitions.find(&identity.namespace, &identity.name, &version);
-        if known.is_some_and(|known| known.hash != plan.hash) {
-            bail!(
-                "{identity} is kept with other content, which its runs go on with; give the changed definition another version"
-            );
-        }
+        let identity = plan.identity.to_string();
+        node.publish_definition(plan, &text, links.as_bytes())
+            .await?;
         out::note(format_args!("  {identity}"));
-        node.define(plan, &text, links.as_bytes()).await?;
     }
     Ok(())
 }

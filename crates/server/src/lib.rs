@@ -6,6 +6,7 @@ pub mod access;
 mod account;
 mod app;
 mod body;
+mod definitions;
 mod digits;
 mod event;
 mod gate;
@@ -16,6 +17,7 @@ mod listen;
 mod live;
 mod people;
 mod problem;
+mod publishing;
 mod repair;
 mod route;
 mod run;
@@ -27,6 +29,7 @@ mod users;
 pub mod view;
 mod wait;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferrovia_runtime::Node;
@@ -43,6 +46,7 @@ pub use people::{
     GRANTS_MAX, HASHES_MAX, HASHES_WAITING_MAX, KEYS_PER_USER_MAX, KNOWN_MAX, KNOWN_MS, People,
     SESSION_SECONDS, USERS_MAX, Unopened,
 };
+pub use publishing::{Compiled, Publisher, Rejected};
 pub use route::{Described, Rule, Where, openapi, routes};
 
 /// A request's body.
@@ -68,6 +72,8 @@ pub struct Config {
     pub hosts: Hosts,
     /// Who may come in, for a program that needs to know before it serves; read from the store otherwise.
     pub people: Option<People>,
+    /// Makes plans of definitions that somebody publishes; without one, none is taken.
+    pub publisher: Option<Arc<dyn Publisher>>,
     /// Encrypts connections.
     pub tls: Option<Tls>,
     pub bounds: Bounds,

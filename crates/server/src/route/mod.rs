@@ -19,8 +19,8 @@ use serde_json::Value;
 use crate::access::Action;
 use crate::app::App;
 use crate::{
-    BODY_BYTES_MAX, account, event, gate, guard, keys, live, problem, repair, run, setup, start,
-    state, users,
+    BODY_BYTES_MAX, account, definitions, event, gate, guard, keys, live, problem, repair, run,
+    setup, start, state, users,
 };
 
 pub(crate) use doc::{Doc, In, schema};
@@ -105,6 +105,7 @@ pub(crate) fn table() -> Vec<Section> {
         start::section(),
         run::section(),
         repair::section(),
+        definitions::section(),
         event::section(),
         live::section(),
         state::section(),

@@ -1,18 +1,20 @@
 //! A server with a few workflows, and a client.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use ferrovia_dsl::compile::{Links, Options, compile};
+use ferrovia_dsl::diagnostic::to_json;
 use ferrovia_dsl::plan::Plan;
 use ferrovia_engine::RuntimeInfo;
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::port::{Call, Executor, Fault, Success};
 use ferrovia_runtime::{Compiler, Limits, Node, NodeConfig, Retention};
-use ferrovia_server::{Bounds, Config, People, Tls, serve};
+use ferrovia_server::{Bounds, Compiled, Config, People, Publisher, Rejected, Tls, serve};
 use ferrovia_store::{Definition, Memory};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use tokio::net::TcpListener;
@@ -56,6 +58,13 @@ pub(crate) fn plan(text: &str) -> Arc<Plan> {
     Arc::new(compiled.expect("the workflow is sound").plan)
 }
 
+/// The text of a workflow.
+pub(crate) fn definition(namespace: &str, name: &str, version: &str, body: &str) -> String {
+    format!(
+        "document: {{ dsl: '1.0.3', namespace: {namespace}, name: {name}, version: '{version}' }}\n{body}\n"
+    )
+}
+
 /// Calls never end; they are counted.
 #[derive(Default)]
 pub(crate) struct Silence {
@@ -77,6 +86,36 @@ struct FromText;
 impl Compiler for FromText {
     fn compile(&self, definition: &Definition) -> Result<Arc<Plan>, String> {
         Ok(plan(&definition.text))
+    }
+}
+
+/// Publishes what refers to nothing else.
+#[derive(Debug)]
+struct Plain;
+
+impl Publisher for Plain {
+    fn compile(
+        &self,
+        text: String,
+    ) -> Pin<Box<dyn Future<Output = Result<Compiled, Rejected>> + Send + '_>> {
+        let compiled = ferrovia_dsl::source::parse(&text).and_then(|root| {
+            let shape = ferrovia_dsl::shape::check(&root);
+            match shape.iter().any(|finding| finding.is_error()) {
+                true => Err(shape),
+                false => compile(&text, &root, &Links::default(), Options::default()),
+            }
+        });
+        Box::pin(std::future::ready(match compiled {
+            Ok(compiled) => Ok(Compiled {
+                plan: Arc::new(compiled.plan),
+                links: Vec::new(),
+                findings: to_json(&compiled.warnings, &text),
+            }),
+            Err(findings) => Err(Rejected {
+                summary: "refused".to_owned(),
+                findings: to_json(&findings, &text),
+            }),
+        }))
     }
 }
 
@@ -171,6 +210,7 @@ impl Bed {
         let people = People::open(journal.clone()).expect("a store in memory is readable");
         let config = Config {
             people: Some(people.clone()),
+            publisher: Some(Arc::new(Plain)),
             ..config
         };
         let served = tokio::spawn(serve(listener, node, config, async {
@@ -226,6 +266,18 @@ impl Bed {
             .await;
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.text_at("id")
+    }
+
+    /// Publishes a version of a workflow of the namespace `test`.
+    pub(crate) async fn publish(&self, name: &str, version: &str, body: &str) -> Answer {
+        let text = definition("test", name, version, body);
+        let request = self.request("POST", "/api/v1/definitions");
+        send(
+            request
+                .header("content-type", "application/yaml")
+                .body(text),
+        )
+        .await
     }
 
     pub(crate) fn stop(&self) {

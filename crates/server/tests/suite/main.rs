@@ -3,6 +3,7 @@
 mod access;
 mod bed;
 mod control;
+mod definitions;
 mod description;
 mod door;
 mod events;
@@ -11,5 +12,6 @@ mod keys;
 mod listen;
 mod live;
 mod people;
+mod repair;
 mod start;
 mod wrong;
