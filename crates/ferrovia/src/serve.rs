@@ -115,11 +115,12 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
              runs and read their data; start on 127.0.0.1 first and make an administrator, or say --insecure-listen"
         );
     }
+    let vault = durable::vault(config, journal.clone(), secrets.unwrap_or_default())?;
     let node = durable::open(
         config,
         journal.clone(),
         reach.connectors.executors.iter().cloned().collect(),
-        secrets.unwrap_or_default(),
+        Arc::new(vault.clone()),
     )
     .await?;
     define(&node, defined).await?;
@@ -158,6 +159,7 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
         },
         people: Some(people),
         publisher: Some(Arc::new(Publishing { reach, directory })),
+        vault: Some(vault),
         tls,
         ..Config::default()
     };

@@ -29,4 +29,5 @@ pub use local::{Ended, Local, LocalConfig, Report};
 pub use migrate::{Difference, Verdict};
 pub use observer::{Observed, Observer, Silent};
 pub use registry::{Definitions, Executors, Pause, Standing};
+pub use secrets::SecretSource;
 pub use selection::{NoSelection, Selection};

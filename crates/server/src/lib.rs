@@ -22,10 +22,12 @@ mod repair;
 mod route;
 mod run;
 pub mod seal;
+mod secrets;
 mod setup;
 mod start;
 mod state;
 mod users;
+mod vault;
 pub mod view;
 mod wait;
 
@@ -48,6 +50,8 @@ pub use people::{
 };
 pub use publishing::{Compiled, Publisher, Rejected};
 pub use route::{Described, Rule, Where, openapi, routes};
+
+pub use vault::{KeysIn, Rotated, SECRETS_MAX, Vault, VaultError};
 
 /// A request's body.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -74,6 +78,8 @@ pub struct Config {
     pub people: Option<People>,
     /// Makes plans of definitions that somebody publishes; without one, none is taken.
     pub publisher: Option<Arc<dyn Publisher>>,
+    /// The secrets that are set over the interface; without it, none is.
+    pub vault: Option<Vault>,
     /// Encrypts connections.
     pub tls: Option<Tls>,
     pub bounds: Bounds,

@@ -27,6 +27,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::lane::{Lanes, Limits};
 use crate::registry::{Definitions, Executors};
+use crate::secrets::SecretSource;
 use crate::shard::{Control, Declined, Event, Shard, Token, announce};
 use feed::Feeds;
 pub use feed::{Feed, Told};
@@ -57,8 +58,7 @@ pub struct NodeConfig {
     pub executors: Executors,
     pub compiler: Arc<dyn Compiler>,
     pub runtime: RuntimeInfo,
-    /// The secrets by name.
-    pub secrets: Value,
+    pub secrets: Arc<dyn SecretSource>,
     /// How many effects may be under way.
     pub limits: Limits,
     pub retention: Retention,
@@ -98,7 +98,7 @@ pub(crate) struct Inner {
     pub(crate) executors: Executors,
     pub(crate) compiler: Arc<dyn Compiler>,
     pub(crate) runtime: RuntimeInfo,
-    pub(crate) secrets: Value,
+    pub(crate) secrets: Arc<dyn SecretSource>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) pasts: fork::Pasts,
     /// Effects that wait for their turn or are under way.

@@ -20,7 +20,7 @@ use crate::access::Action;
 use crate::app::App;
 use crate::{
     BODY_BYTES_MAX, account, definitions, event, gate, guard, keys, live, problem, repair, run,
-    setup, start, state, users,
+    secrets, setup, start, state, users,
 };
 
 pub(crate) use doc::{Doc, In, schema};
@@ -106,6 +106,7 @@ pub(crate) fn table() -> Vec<Section> {
         run::section(),
         repair::section(),
         definitions::section(),
+        secrets::section(),
         event::section(),
         live::section(),
         state::section(),

@@ -135,6 +135,7 @@ async fn exercise(bed: &Bed, proof: &Proof, route: &Described, run: &str) -> Ans
     let body = match route.operation {
         "startRun" => r#"{"workflow": "test/greet", "input": {"name": "Ada"}}"#,
         "setRole" => r#"{"role": "viewer"}"#,
+        "setSecret" => r#"{"value": "s3cr3t"}"#,
         "migrateRuns" => r#"{"workflow": "test/listen:1.0.0", "version": "1.0.0"}"#,
         "publishDefinition" | "validateDefinition" => SAY,
         _ => "",

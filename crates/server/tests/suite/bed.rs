@@ -14,7 +14,10 @@ use ferrovia_engine::RuntimeInfo;
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::port::{Call, Executor, Fault, Success};
 use ferrovia_runtime::{Compiler, Limits, Node, NodeConfig, Retention};
-use ferrovia_server::{Bounds, Compiled, Config, People, Publisher, Rejected, Tls, serve};
+use ferrovia_server::seal::Keyring;
+use ferrovia_server::{
+    Bounds, Compiled, Config, KeysIn, People, Publisher, Rejected, Tls, Vault, serve,
+};
 use ferrovia_store::{Definition, Memory};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use tokio::net::TcpListener;
@@ -192,7 +195,7 @@ impl Bed {
                 version: "0".into(),
                 metadata: Object::default().into(),
             },
-            secrets: Value::Null,
+            secrets: Arc::new(Value::Null),
             limits: Limits::default(),
             retention: Retention::default(),
             salt: 1,
@@ -207,10 +210,14 @@ impl Bed {
             .expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
+        let keys = Keyring::generate().expect("there is randomness");
+        let vault = Vault::open(journal.clone(), KeysIn::Given(keys), Object::default());
+        let vault = vault.expect("nothing is sealed yet");
         let people = People::open(journal.clone()).expect("a store in memory is readable");
         let config = Config {
             people: Some(people.clone()),
             publisher: Some(Arc::new(Plain)),
+            vault: Some(vault),
             ..config
         };
         let served = tokio::spawn(serve(listener, node, config, async {

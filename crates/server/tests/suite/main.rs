@@ -13,5 +13,6 @@ mod listen;
 mod live;
 mod people;
 mod repair;
+mod secrets;
 mod start;
 mod wrong;

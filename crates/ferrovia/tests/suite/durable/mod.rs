@@ -4,6 +4,7 @@ mod crash;
 mod kept;
 mod otherwise;
 mod refused;
+mod secrets;
 mod service;
 mod shown;
 mod upgrade;
