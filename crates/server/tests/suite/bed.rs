@@ -234,6 +234,7 @@ impl Bed {
                 Client::builder()
             }
             .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("it has no options that fail"),
             stop: Mutex::new(Some(stop)),

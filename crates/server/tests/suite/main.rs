@@ -11,6 +11,7 @@ mod guard;
 mod keys;
 mod listen;
 mod live;
+mod pages;
 mod people;
 mod repair;
 mod secrets;
