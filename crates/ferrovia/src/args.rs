@@ -32,6 +32,12 @@ pub(crate) enum Command {
     /// Send CloudEvents to a server
     #[command(after_help = crate::events::EXAMPLES)]
     Events(crate::events::EventsArgs),
+    /// Set, list and remove secrets, and change their key
+    #[command(after_help = crate::secrets::EXAMPLES)]
+    Secrets(crate::secrets::SecretsArgs),
+    /// Write the files of a small project
+    #[command(after_help = crate::init::EXAMPLES)]
+    Init(crate::init::InitArgs),
     /// Add, list, change and remove the users of a server
     #[command(after_help = crate::users::EXAMPLES)]
     Users(crate::users::UsersArgs),

@@ -254,6 +254,9 @@ pub(crate) struct Network {
 pub(crate) struct Secrets {
     /// A JSON object of secrets by name.
     pub(crate) file: Option<PathBuf>,
+    /// The key that seals the secrets of `ferrovia secrets`; `secrets.key` in the data directory unless given. It is made
+    /// with the first secret. FERROVIA_SECRETS_KEY has keys instead of a file.
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 impl Config {
@@ -282,6 +285,9 @@ impl Config {
         }
         if let Some(path) = &mut self.secrets.file {
             place("secrets.file", path);
+        }
+        if let Some(path) = &mut self.secrets.key_file {
+            place("secrets.key_file", path);
         }
     }
 }

@@ -63,34 +63,35 @@ impl Document {
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        let directory = directory.to_owned();
+        Document::parse(name, directory.to_owned(), text)
+    }
+
+    /// Checks the structure of a text.
+    pub(crate) fn parse(
+        name: String,
+        directory: PathBuf,
+        text: String,
+    ) -> Result<(Document, Vec<Diagnostic>), Refused> {
+        let refused = |name, text, findings| Refused::Findings {
+            name,
+            text,
+            findings,
+        };
         let root = match ferrovia_dsl::source::parse(&text) {
             Ok(root) => root,
-            Err(findings) => {
-                return Err(Refused::Findings {
-                    name,
-                    text,
-                    findings,
-                });
-            }
+            Err(findings) => return Err(refused(name, text, findings)),
         };
         let findings = ferrovia_dsl::shape::check(&root);
         if findings.iter().any(Diagnostic::is_error) {
-            return Err(Refused::Findings {
-                name,
-                text,
-                findings,
-            });
+            return Err(refused(name, text, findings));
         }
-        Ok((
-            Document {
-                name,
-                directory,
-                text,
-                root,
-            },
-            findings,
-        ))
+        let document = Document {
+            name,
+            directory,
+            text,
+            root,
+        };
+        Ok((document, findings))
     }
 
     /// Loads what the document refers to and compiles it.

@@ -5,12 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
+
 use ferrovia_engine::Ending;
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::{
-    Ended, Executors, Node, NodeConfig, Observer, Report, Silent, StartRequest,
+    Ended, Executors, Node, NodeConfig, Observer, Report, SecretSource, Silent, StartRequest,
 };
+use ferrovia_server::seal::{KEYS_VARIABLE, Keyring};
+use ferrovia_server::{KeysIn, Vault};
 use ferrovia_store::Journal;
+use zeroize::Zeroizing;
 
 use crate::args::{Output, RunArgs};
 use crate::config::Config;
@@ -30,19 +35,41 @@ use crate::trace::Trace;
 /// How often what has happened is shown.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// The key of the secrets, where the settings name no file.
+const KEY_FILE: &str = "secrets.key";
+
+/// Opens the secrets that a journal keeps, with those of a file behind them.
+pub(crate) fn vault(
+    config: &Config,
+    journal: Arc<dyn Journal>,
+    beside: Object,
+) -> anyhow::Result<Vault> {
+    let keys = match std::env::var(KEYS_VARIABLE) {
+        Ok(text) => {
+            let text = Zeroizing::new(text);
+            KeysIn::Given(Keyring::parse(&text).context(KEYS_VARIABLE)?)
+        }
+        Err(_) => {
+            let own = config.secrets.key_file.clone();
+            KeysIn::File(own.unwrap_or_else(|| config.data.directory.join(KEY_FILE)))
+        }
+    };
+    Ok(Vault::open(journal, keys, beside)?)
+}
+
 /// Opens what drives the runs of a journal.
 pub(crate) async fn open(
     config: &Config,
     journal: Arc<dyn Journal>,
     executors: Executors,
-    secrets: Object,
+    secrets: Arc<dyn SecretSource>,
 ) -> anyhow::Result<Node> {
     let node = Node::open(NodeConfig {
         journal,
         executors,
         compiler: Arc::new(Recompile),
         runtime: runtime(),
-        secrets: secrets.into(),
+        secrets,
         limits: config.limits.limits(),
         retention: config.retention.retention(),
         salt: rand::random(),
@@ -86,11 +113,12 @@ async fn drive(args: &RunArgs) -> Result<Exit, Failure> {
     let loaded = args.data.settings(Vec::new())?;
     let data = Data(loaded.config.data.directory.clone());
     let journal = data.open()?;
+    let vault = vault(&loaded.config, journal.clone(), secrets.unwrap_or_default())?;
     let node = open(
         &loaded.config,
         journal.clone(),
         reach.connectors.executors.into_iter().collect(),
-        secrets.unwrap_or_default(),
+        Arc::new(vault),
     )
     .await?;
     defined.push(Defined {

@@ -14,6 +14,7 @@ mod events;
 mod exit;
 mod explain;
 mod follow;
+mod init;
 mod keys;
 mod links;
 mod notify;
@@ -26,6 +27,7 @@ mod replay;
 mod result;
 mod run;
 mod runs;
+mod secrets;
 mod serve;
 mod steer;
 mod stored;
@@ -75,6 +77,8 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Serve(args) => serve::serve(args).await,
         Command::Runs(args) => runs::runs(args).await,
         Command::Events(args) => events::events(args).await,
+        Command::Secrets(args) => secrets::secrets(args).await,
+        Command::Init(args) => init::init(&args),
         Command::Users(args) => users::users(args).await,
         Command::Keys(args) => keys::keys(args).await,
         Command::Replay(args) => replay::replay(&args),

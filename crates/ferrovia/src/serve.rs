@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use ferrovia_connect::egress::Rule;
-use ferrovia_dsl::plan::VersionReq;
 use ferrovia_runtime::Node;
 use ferrovia_server::{Config, Hosts, People, Tls};
 use ferrovia_store::Sqlite;
@@ -24,7 +24,7 @@ use crate::notify::{Outfit, Telling};
 use crate::out;
 use crate::provider::provider;
 use crate::run::{interrupted, read_secrets};
-use crate::stored::Defined;
+use crate::stored::{Defined, Publishing};
 
 /// Files that one start reads.
 const FILES_MAX: usize = 1_000;
@@ -100,7 +100,8 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     let stop = interrupted()?;
     let paths = paths(&loaded);
     let files = files(&paths)?;
-    let reach = Reach::new(&reach_args(config, &args.reach)?, &base(&files, &loaded))?;
+    let directory = base(&files, &loaded);
+    let reach = Reach::new(&reach_args(config, &args.reach)?, &directory)?;
     let Some(defined) = read_all(&files, &reach).await else {
         return Ok(Exit::Refused);
     };
@@ -118,11 +119,12 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
              runs and read their data; start on 127.0.0.1 first and make an administrator, or say --insecure-listen"
         );
     }
+    let vault = durable::vault(config, journal.clone(), secrets)?;
     let node = durable::open(
         config,
         journal.clone(),
-        reach.connectors.executors.into_iter().collect(),
-        secrets,
+        reach.connectors.executors.iter().cloned().collect(),
+        Arc::new(vault.clone()),
     )
     .await?;
     define(&node, defined).await?;
@@ -169,6 +171,8 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
             addresses: public,
         },
         people: Some(people),
+        publisher: Some(Arc::new(Publishing { reach, directory })),
+        vault: Some(vault),
         tls,
         oidc,
         ..Config::default()
@@ -203,17 +207,10 @@ fn tls(files: &TlsFiles) -> anyhow::Result<Option<Tls>> {
 /// nobody could tell which of the two a name means.
 async fn define(node: &Node, defined: Vec<Defined>) -> anyhow::Result<()> {
     for Defined { plan, text, links } in defined {
-        let identity = &plan.identity;
-        let version = VersionReq::Exact(identity.version.clone());
-        let definitions = node.definitions();
-        let known = definitions.find(&identity.namespace, &identity.name, &version);
-        if known.is_some_and(|known| known.hash != plan.hash) {
-            bail!(
-                "{identity} is kept with other content, which its runs go on with; give the changed definition another version"
-            );
-        }
+        let identity = plan.identity.to_string();
+        node.publish_definition(plan, &text, links.as_bytes())
+            .await?;
         out::note(format_args!("  {identity}"));
-        node.define(plan, &text, links.as_bytes()).await?;
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ pub(crate) fn steer(runs: &dyn Runs, run: RunId, control: Control) -> anyhow::Re
             definitions.add(plan);
         }
     }
+    definitions.read_standing(journal)?;
     let ids = Ids::new(rand::random());
     let mut new_id = || ids.next(now_ms);
     let mut cx = Surroundings {

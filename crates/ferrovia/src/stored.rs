@@ -1,15 +1,22 @@
 //! Definitions as the journal keeps them, and runs read with nothing else.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ferrovia_dsl::compile::{Links, Options, SecretsInData, compile};
+use ferrovia_dsl::compile::{self, Links, Options, SecretsInData};
+use ferrovia_dsl::diagnostic::to_json;
 use ferrovia_dsl::plan::{Plan, PlanHash};
 use ferrovia_engine::RuntimeInfo;
 use ferrovia_expr::Object;
 use ferrovia_runtime::Compiler;
 use ferrovia_server::view::Runs;
+use ferrovia_server::{Compiled, Publisher, Rejected};
 use ferrovia_store::{Definition, Journal, Sqlite};
+
+use crate::document::{Document, Refused};
+use crate::links::Reach;
 
 /// A definition with what it was compiled from.
 pub(crate) struct Defined {
@@ -31,12 +38,48 @@ impl Compiler for Recompile {
         let options = Options {
             secrets_in_data: SecretsInData::Refuse,
         };
-        let compiled = compile(&definition.text, &root, &links, options);
+        let compiled = compile::compile(&definition.text, &root, &links, options);
         let compiled = compiled.map_err(|findings| {
             let error = findings.iter().find(|finding| finding.is_error());
             error.map_or_else(String::new, |finding| finding.message.clone())
         })?;
         Ok(Arc::new(compiled.plan))
+    }
+}
+
+/// Compiles what somebody publishes, as `ferrovia check` does. What it refers to is seen from the project's directory.
+pub(crate) struct Publishing {
+    pub(crate) reach: Reach,
+    pub(crate) directory: PathBuf,
+}
+
+impl std::fmt::Debug for Publishing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Publishing")
+    }
+}
+
+impl Publisher for Publishing {
+    fn compile(
+        &self,
+        text: String,
+    ) -> Pin<Box<dyn Future<Output = Result<Compiled, Rejected>> + Send + '_>> {
+        Box::pin(async move {
+            let compiled = async {
+                let name = "the definition".to_owned();
+                let (document, findings) = Document::parse(name, self.directory.clone(), text)?;
+                let ready = document.compile(&self.reach, findings).await?;
+                Ok(Compiled {
+                    plan: ready.plan,
+                    links: ready.links.keep().into_bytes(),
+                    findings: to_json(&ready.warnings, &document.text),
+                })
+            };
+            compiled.await.map_err(|refused: Refused| Rejected {
+                summary: refused.summary(),
+                findings: refused.findings(),
+            })
+        })
     }
 }
 

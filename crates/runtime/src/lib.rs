@@ -21,12 +21,13 @@ mod trigger;
 
 pub use durable::{
     Compiler, Feed, Figures, ForkError, ForkRequest, Forked, Hearing, Ids, Node, NodeConfig,
-    Received, Retention, StartRequest, Told,
+    NotDone, Published, Received, Retention, StartRequest, Told,
 };
 pub use fork::{Edits, From as ForkFrom, NoFork};
 pub use lane::{Limit, Limits};
 pub use local::{Ended, Local, LocalConfig, Report};
 pub use migrate::{Difference, Verdict};
 pub use observer::{Observed, Observer, Silent};
-pub use registry::{Definitions, Executors};
+pub use registry::{Definitions, Executors, Pause, Standing};
+pub use secrets::SecretSource;
 pub use selection::{NoSelection, Selection};

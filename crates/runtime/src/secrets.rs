@@ -8,6 +8,21 @@ use ferrovia_expr::{Expr, Object, Scope, Value};
 
 use crate::port::Secrets;
 
+/// Where secrets come from at the moment an effect leaves.
+pub trait SecretSource: Send + Sync {
+    /// Those of these names that workflows of a namespace may have. One that is not there is left out; an error says why
+    /// one that is there cannot be had, and quotes nothing of it. Must not block.
+    fn secrets(&self, namespace: &str, names: &[Arc<str>]) -> Result<Object, String>;
+}
+
+/// The same for all namespaces: an object of secrets by name.
+impl SecretSource for Value {
+    fn secrets(&self, _namespace: &str, names: &[Arc<str>]) -> Result<Object, String> {
+        let known = |name: &Arc<str>| Some((name.clone(), self.get(name)?.clone()));
+        Ok(names.iter().filter_map(known).collect())
+    }
+}
+
 /// The arguments of an effect with all secrets in place, and what of them is secret. Never stored, never logged.
 pub(crate) struct Opened {
     pub(crate) arguments: Value,
@@ -18,7 +33,7 @@ pub(crate) struct Opened {
 pub(crate) fn open(
     arguments: &Arguments,
     plan: &Plan,
-    secrets: &Value,
+    source: &dyn SecretSource,
     now_ms: i64,
 ) -> Result<Opened, Fault> {
     if arguments.sealed.is_empty() {
@@ -27,7 +42,9 @@ pub(crate) fn open(
             secrets: Secrets::default(),
         });
     }
-    let permitted = permitted(plan, secrets);
+    // The secrets that the document declares, of those that exist.
+    let permitted = source.secrets(&plan.identity.namespace, &plan.secrets);
+    let permitted = Value::from(permitted.map_err(|why| fault(ErrorType::Authorization, why))?);
     // What only names secrets comes first: `$authorization` is read from the policy that they complete.
     let (over_authorization, over_secrets): (Vec<_>, Vec<_>) = arguments
         .sealed
@@ -68,15 +85,6 @@ fn masks(permitted: &Value, made: &[Value]) -> Secrets {
             .is_some_and(|text| !plain.occur_in(text.as_bytes()))
     });
     Secrets::of(derived.chain([permitted]))
-}
-
-/// The secrets that the document declares, of those that exist.
-fn permitted(plan: &Plan, secrets: &Value) -> Value {
-    let declared = plan
-        .secrets
-        .iter()
-        .filter_map(|name| Some((name.clone(), secrets.get(name)?.clone())));
-    Value::Object(declared.collect())
 }
 
 fn evaluate(

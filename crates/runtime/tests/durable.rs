@@ -100,7 +100,7 @@ async fn open_with(
             version: "test".into(),
             metadata: Value::Null,
         },
-        secrets: Value::Null,
+        secrets: Arc::new(Value::Null),
         limits,
         retention,
         salt: 1,

@@ -1,7 +1,8 @@
-//! Bodies of requests: what they have to be, and what they are read into.
+//! Bodies and parameters of requests: what they have to be, and what they are read into.
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::Query;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use ferrovia_expr::{Object, Value};
@@ -86,6 +87,13 @@ pub(crate) fn optional_member<T: DeserializeOwned>(
     name: &'static str,
 ) -> Result<Option<T>, Problem> {
     object.get(name).map(|_| member(object, name)).transpose()
+}
+
+/// The parameters of a query.
+pub(crate) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    query
+        .map(|Query(query)| query)
+        .map_err(|rejection| Problem::malformed(rejection.body_text()))
 }
 
 /// The JSON pointer of a member.

@@ -22,6 +22,7 @@ pub(crate) struct Permit {
 /// Who asks may look at some of it.
 #[derive(Clone)]
 pub(crate) struct Sight {
+    pub(crate) principal: Arc<Principal>,
     pub(crate) reach: Reach,
 }
 
@@ -81,7 +82,7 @@ async fn judge(app: &App, rule: Rule, parts: &mut Parts) -> Result<(), Problem> 
         Where::List if principal.bearer == Bearer::SetUp => return Err(Problem::forbidden(action)),
         Where::List => {
             let reach = reach(Some(&principal), action, now_ms());
-            parts.extensions.insert(Sight { reach });
+            parts.extensions.insert(Sight { principal, reach });
             return Ok(());
         }
     }
@@ -135,9 +136,14 @@ fn allow(
 impl Permit {
     /// Whether who asks may look at runs of a namespace.
     pub(crate) fn sees_runs(&self, namespace: &str) -> bool {
+        self.may(Action::ReadRuns, namespace)
+    }
+
+    /// Whether who asks may do something in a namespace, for what to offer.
+    pub(crate) fn may(&self, action: Action, namespace: &str) -> bool {
         let target = Target::Namespace(namespace);
         let principal = Some(&*self.principal);
-        decide(principal, Action::ReadRuns, target, now_ms()) == Verdict::Allow
+        decide(principal, action, target, now_ms()) == Verdict::Allow
     }
 }
 

@@ -43,11 +43,10 @@ pub(crate) async fn guarded(State(app): State<App>, request: Request, next: Next
 /// Nothing here is to be kept by caches, shown inside other pages, or taken for something else. A page of ours has a
 /// policy of its own.
 fn harden(headers: &mut HeaderMap) {
-    const ALWAYS: [(HeaderName, HeaderValue); 5] = [
+    const ALWAYS: [(HeaderName, HeaderValue); 4] = [
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (
             HeaderName::from_static("cross-origin-resource-policy"),
             HeaderValue::from_static("same-origin"),
@@ -59,6 +58,8 @@ fn harden(headers: &mut HeaderMap) {
         headers.insert(name, value);
     }
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
+    let referrer = HeaderValue::from_static("no-referrer");
+    headers.entry(REFERRER_POLICY).or_insert(referrer);
 }
 
 /// The host that a request was meant for. HTTP/2 has it in the address.

@@ -6,25 +6,31 @@ pub mod access;
 mod account;
 mod app;
 mod body;
+mod definitions;
 mod digits;
 mod event;
 mod gate;
 mod guard;
 pub mod hook;
+mod html;
 mod keys;
 mod listen;
 mod live;
 pub mod oidc;
+mod pages;
 mod people;
 mod problem;
+mod publishing;
 mod repair;
 mod route;
 mod run;
 pub mod seal;
+mod secrets;
 mod setup;
 mod start;
 mod state;
 mod users;
+mod vault;
 pub mod view;
 mod wait;
 
@@ -46,7 +52,10 @@ pub use people::{
     GRANTS_MAX, HASHES_MAX, HASHES_WAITING_MAX, KEYS_PER_USER_MAX, KNOWN_MAX, KNOWN_MS, People,
     SESSION_SECONDS, USERS_MAX, Unopened,
 };
+pub use publishing::{Compiled, Publisher, Rejected};
 pub use route::{Described, Rule, Where, openapi, routes};
+
+pub use vault::{KeysIn, Rotated, SECRETS_MAX, Vault, VaultError};
 
 /// A request's body.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -71,6 +80,10 @@ pub struct Config {
     pub hosts: Hosts,
     /// Who may come in, for a program that needs to know before it serves; read from the store otherwise.
     pub people: Option<People>,
+    /// Makes plans of definitions that somebody publishes; without one, none is taken.
+    pub publisher: Option<Arc<dyn Publisher>>,
+    /// The secrets that are set over the interface; without it, none is.
+    pub vault: Option<Vault>,
     /// Encrypts connections.
     pub tls: Option<Tls>,
     pub bounds: Bounds,

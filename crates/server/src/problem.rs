@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ferrovia_engine::Refusal;
 use ferrovia_expr::{Object, Value};
+use ferrovia_runtime::NotDone;
 use ferrovia_runtime::shard::Declined;
 use ferrovia_store::StoreError;
 
@@ -32,6 +33,7 @@ pub(crate) struct Problem {
     title: &'static str,
     detail: Option<String>,
     pointer: Option<Cow<'static, str>>,
+    findings: Option<Value>,
     retry_seconds: u64,
 }
 
@@ -43,6 +45,7 @@ impl Problem {
             title,
             detail: None,
             pointer: None,
+            findings: None,
             retry_seconds: RETRY_SECONDS,
         }
     }
@@ -79,6 +82,16 @@ impl Problem {
         Problem::new(422, "invalid", title)
             .detail(detail)
             .at(pointer)
+    }
+
+    /// A definition that cannot be used, with all that was found in it.
+    pub(crate) fn findings(summary: String, findings: Value) -> Problem {
+        let title = "The definition cannot be used";
+        let problem = Problem::new(422, "definition", title).detail(summary);
+        Problem {
+            findings: Some(findings),
+            ..problem
+        }
     }
 
     pub(crate) fn conflict(detail: impl Into<String>) -> Problem {
@@ -152,6 +165,9 @@ impl Problem {
         if let Some(pointer) = self.pointer {
             body.insert("pointer", &*pointer);
         }
+        if let Some(findings) = self.findings {
+            body.insert("findings", findings);
+        }
         body.into()
     }
 }
@@ -213,6 +229,19 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<NotDone> for Problem {
+    fn from(why: NotDone) -> Problem {
+        match why {
+            NotDone::OtherContent(_) | NotDone::Paused | NotDone::NotPaused => {
+                Problem::in_the_way(why.to_string())
+            }
+            NotDone::NoWorkflow => Problem::not_found("there is no such workflow"),
+            NotDone::NoVersion => Problem::invalid("/version", why.to_string()),
+            NotDone::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<Unreadable> for Problem {
     fn from(error: Unreadable) -> Problem {
         match error {
@@ -239,6 +268,7 @@ impl From<Declined> for Problem {
             Declined::Parked(why) => Problem::conflict(format!("the run is parked: {why}")),
             Declined::Stopping => Problem::new(503, "stopping", "The server is about to end")
                 .detail("nothing was started; try again when it is there again"),
+            Declined::Paused(_) => Problem::in_the_way(declined.to_string()),
             Declined::GoneOn => Problem::conflict(declined.to_string()),
             Declined::Store(error) => error.into(),
         }

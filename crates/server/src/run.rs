@@ -245,12 +245,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     }
 }
 
-fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    query
-        .map(|Query(query)| query)
-        .map_err(|rejection| Problem::malformed(rejection.body_text()))
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
@@ -267,7 +261,7 @@ pub(crate) async fn list(
     sight: Sight,
     asked: Result<Query<ListQuery>, QueryRejection>,
 ) -> Answer {
-    let asked = query(asked)?;
+    let asked = body::query(asked)?;
     let (namespace, name) = match &asked.workflow {
         Some(workflow) => {
             let parts = workflow.split_once('/');
@@ -342,7 +336,7 @@ pub(crate) async fn trace(
     Named(run): Named,
     asked: Result<Query<TraceQuery>, QueryRejection>,
 ) -> Answer {
-    let asked = query(asked)?;
+    let asked = body::query(asked)?;
     let known = app.look(&permit, run).await?;
     let after = asked.after.unwrap_or(0);
     let limit = asked.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);

@@ -146,6 +146,17 @@ impl Keyring {
         Ok(Keyring(keys.collect()))
     }
 
+    /// How many keys there are.
+    #[expect(clippy::len_without_is_empty, reason = "a ring is never empty")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The key that seals, without those that only open.
+    pub fn newest_alone(&self) -> Keyring {
+        Keyring(vec![Key::new(self.first().bytes.clone())])
+    }
+
     /// The key that seals.
     pub fn newest(&self) -> KeyId {
         self.first().id

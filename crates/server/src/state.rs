@@ -5,49 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::notify::Counts;
-
-use serde_json::json;
 
 use crate::access::Action;
 use crate::app::App;
-use crate::gate::{Permit, Sight};
+use crate::gate::Permit;
 use crate::problem::Problem;
-use crate::route::{Doc, Route, Rule, Section, Where, get, schema};
-use crate::view;
+use crate::route::{Doc, Route, Rule, Section, Where, get};
 
 pub(crate) fn section() -> Section {
     let text = "text/plain";
-    let definition = schema::object(
-        &["workflow", "hash"],
-        json!({
-            "workflow": { "type": "string", "description": "`namespace/name:version`" },
-            "hash": { "type": "string", "description": "Of all that it means" },
-            "title": { "type": ["string", "null"] },
-        }),
-    );
-    let definitions = schema::object(
-        &["definitions"],
-        json!({ "definitions": schema::list(&schema::named("Definition")) }),
-    );
     Section {
         name: "server",
         about: "What the server knows of itself.",
         routes: vec![
-            Route::new(
-                get("/api/v1/definitions"),
-                Rule::Needs(Action::ReadDefinitions, Where::List),
-                self::definitions,
-                Doc::new("listDefinitions", "Workflows that can be started").gives(
-                    200,
-                    "Workflows in order of their names",
-                    schema::named("DefinitionPage"),
-                ),
-            ),
             Route::new(
                 get("/health"),
                 Rule::Public("it says that the process answers, and nothing else"),
@@ -71,32 +44,8 @@ pub(crate) fn section() -> Section {
                 ),
             ),
         ],
-        schemas: vec![("Definition", definition), ("DefinitionPage", definitions)],
+        schemas: Vec::new(),
     }
-}
-
-/// `GET /api/v1/definitions`.
-async fn definitions(State(app): State<App>, sight: Sight) -> Response {
-    let known = app.node(&sight).definitions();
-    let mut definitions: Vec<(String, Value)> = known
-        .iter()
-        .filter(|plan| sight.sees(&plan.identity.namespace))
-        .map(|plan| {
-            let mut definition = Object::default();
-            definition.insert("workflow", plan.identity.to_string());
-            definition.insert("hash", plan.hash.to_string());
-            definition.insert("title", plan.title.clone());
-            (plan.identity.to_string(), definition.into())
-        })
-        .collect();
-    definitions.sort_by(|a, b| a.0.cmp(&b.0));
-    let definitions: Vec<Value> = definitions
-        .into_iter()
-        .map(|(_, definition)| definition)
-        .collect();
-    let mut body = Object::default();
-    body.insert("definitions", definitions);
-    view::json(StatusCode::OK, &body.into())
 }
 
 /// `GET /health`: the process answers.

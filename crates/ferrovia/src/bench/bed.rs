@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use ferrovia_dsl::compile::{Links, Options, compile};
 use ferrovia_dsl::plan::Plan;
-use ferrovia_expr::{Object, Value};
+use ferrovia_expr::Value;
 use ferrovia_runtime::port::{Call, Executor, Fault, Success};
 use ferrovia_runtime::{Executors, Node, StartRequest};
 use ferrovia_store::Sqlite;
@@ -78,7 +78,7 @@ impl Bed {
             &Config::default(),
             journal.clone(),
             executors,
-            Object::default(),
+            Arc::new(Value::Null),
         )
         .await?;
         Ok(Bed { node, journal })

@@ -6,6 +6,7 @@ mod durable;
 mod events;
 #[allow(dead_code, reason = "the soak uses the rest of it")]
 mod http;
+mod init;
 mod input;
 mod order;
 mod outcome;

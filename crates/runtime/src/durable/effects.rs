@@ -46,13 +46,13 @@ impl Effects {
             });
             return None;
         }
-        let opened = match crate::secrets::open(&request.arguments, plan, &inner.secrets, wall_ms())
-        {
-            Ok(opened) => opened,
-            Err(fault) => {
-                return Some(settled(run, id, Outcome::Failed(fault)));
-            }
-        };
+        let opened =
+            match crate::secrets::open(&request.arguments, plan, &*inner.secrets, wall_ms()) {
+                Ok(opened) => opened,
+                Err(fault) => {
+                    return Some(settled(run, id, Outcome::Failed(fault)));
+                }
+            };
         let Some(executor) = inner.executors.get(request.kind) else {
             let detail = format!(
                 "this build of Ferrovia has nothing that carries out `{}`",

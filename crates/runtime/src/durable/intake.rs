@@ -164,7 +164,7 @@ impl Triggers {
             .map(|plan| plan.hash)
             .collect();
         let (mut starts, mut changed) = (Vec::new(), Vec::new());
-        for plan in definitions.latest() {
+        for plan in definitions.startable() {
             let Some(schedule) = plan
                 .schedule
                 .as_ref()

@@ -10,6 +10,7 @@ mod hearing;
 mod id;
 mod intake;
 mod migrate;
+mod publish;
 mod retention;
 mod schedule;
 
@@ -26,6 +27,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::lane::{Lanes, Limits};
 use crate::registry::{Definitions, Executors};
+use crate::secrets::SecretSource;
 use crate::shard::{Control, Declined, Event, Shard, Token, announce};
 use feed::Feeds;
 pub use feed::{Feed, Told};
@@ -35,6 +37,7 @@ pub use hearing::Hearing;
 pub use id::Ids;
 pub(crate) use id::wall_ms;
 pub use intake::Received;
+pub use publish::{NotDone, Published};
 pub use retention::Retention;
 
 /// Starts that are under way and not yet durable; more are refused.
@@ -55,8 +58,7 @@ pub struct NodeConfig {
     pub executors: Executors,
     pub compiler: Arc<dyn Compiler>,
     pub runtime: RuntimeInfo,
-    /// The secrets by name.
-    pub secrets: Value,
+    pub secrets: Arc<dyn SecretSource>,
     /// How many effects may be under way.
     pub limits: Limits,
     pub retention: Retention,
@@ -96,7 +98,7 @@ pub(crate) struct Inner {
     pub(crate) executors: Executors,
     pub(crate) compiler: Arc<dyn Compiler>,
     pub(crate) runtime: RuntimeInfo,
-    pub(crate) secrets: Value,
+    pub(crate) secrets: Arc<dyn SecretSource>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) pasts: fork::Pasts,
     /// Effects that wait for their turn or are under way.
@@ -105,6 +107,8 @@ pub(crate) struct Inner {
     pub(crate) shards: Vec<mpsc::UnboundedSender<Event>>,
     pub(crate) intake: mpsc::Sender<intake::Arriving>,
     definitions: RwLock<Arc<Definitions>>,
+    /// One change of the definitions at a time.
+    publishing: tokio::sync::Mutex<()>,
     questions: Mutex<HashMap<Token, oneshot::Sender<Result<RunId, Declined>>>>,
     endings: Endings,
     pub(crate) feeds: Arc<Feeds>,
@@ -144,6 +148,12 @@ impl Node {
                 Err(_why) => {}
             }
         }
+        let reader = journal.clone();
+        let definitions = blocking(move || {
+            definitions.read_standing(&*reader)?;
+            Ok(definitions)
+        })
+        .await?;
         let (intake, arriving) = mpsc::channel(intake::QUEUE_MAX);
         let inner = Arc::new(Inner {
             journal,
@@ -158,6 +168,7 @@ impl Node {
             shards,
             intake,
             definitions: RwLock::new(Arc::new(definitions)),
+            publishing: tokio::sync::Mutex::default(),
             questions: Mutex::default(),
             endings: Endings::default(),
             feeds: Arc::default(),
@@ -179,35 +190,6 @@ impl Node {
             tokio::spawn(recover(node.clone(), ShardId(number)));
         }
         Ok(node)
-    }
-
-    /// Makes a definition known; runs can be started from then on.
-    pub async fn define(
-        &self,
-        plan: Arc<Plan>,
-        text: &str,
-        links: &[u8],
-    ) -> Result<(), StoreError> {
-        if self.definitions().get(plan.hash).is_some() {
-            return Ok(());
-        }
-        let definition = Definition {
-            plan: plan.hash,
-            namespace: plan.identity.namespace.clone(),
-            name: plan.identity.name.clone(),
-            version: plan.identity.version.to_string().into(),
-            text: text.into(),
-            links: links.into(),
-            added_ms: wall_ms(),
-        };
-        self.0.write(vec![Write::Define(definition)]).await?;
-        let mut known = self
-            .0
-            .definitions
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        Arc::make_mut(&mut known).add(plan);
-        Ok(())
     }
 
     pub fn definitions(&self) -> Arc<Definitions> {
@@ -234,6 +216,13 @@ impl Node {
     async fn start_as(&self, run: RunId, request: StartRequest) -> Result<RunId, Declined> {
         let inner = &self.0;
         inner.check_load().map_err(Declined::Store)?;
+        let identity = &request.plan.identity;
+        if let Some(pause) = inner
+            .definitions()
+            .paused(&identity.namespace, &identity.name)
+        {
+            return Err(Declined::Paused(pause.reason.as_deref().map(Into::into)));
+        }
         let Ok(_permit) = inner.starts.try_acquire() else {
             return Err(Declined::Store(StoreError::Busy(STARTS_MAX)));
         };

@@ -71,7 +71,10 @@ pub(super) async fn keep_time(node: Weak<Inner>) {
 
 async fn look(node: &Node, slots: &mut HashMap<Arc<str>, i64>) -> Result<(), Declined> {
     let definitions = node.definitions();
-    for plan in definitions.latest().filter(|plan| plan.schedule.is_some()) {
+    for plan in definitions
+        .startable()
+        .filter(|plan| plan.schedule.is_some())
+    {
         for (name, rhythm) in rhythms(plan) {
             let now_ms = wall_ms();
             let Some(last_ms) = slots.get(&name).copied() else {

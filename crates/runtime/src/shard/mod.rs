@@ -83,6 +83,9 @@ pub enum Declined {
     Parked(Arc<str>),
     #[error("this process is about to end")]
     Stopping,
+    /// No run of the workflow may begin, with the reason that was given.
+    #[error("the workflow is paused{}", .0.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+    Paused(Option<Arc<str>>),
     #[error("the run went on meanwhile; try again")]
     GoneOn,
     #[error(transparent)]

@@ -116,7 +116,7 @@ impl Bed {
             executors,
             compiler: Arc::new(FromText),
             runtime: runtime(),
-            secrets: Value::Null,
+            secrets: Arc::new(Value::Null),
             limits: Limits::default(),
             retention: Retention::default(),
             salt,

@@ -12,15 +12,15 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use serde_json::Value;
 
 use crate::access::Action;
 use crate::app::App;
 use crate::{
-    BODY_BYTES_MAX, account, event, gate, guard, keys, live, oidc, problem, repair, run, setup,
-    start, state, users,
+    BODY_BYTES_MAX, account, definitions, event, gate, guard, keys, live, oidc, pages, problem,
+    repair, run, secrets, setup, start, state, users,
 };
 
 pub(crate) use doc::{Doc, In, schema};
@@ -105,6 +105,8 @@ pub(crate) fn table() -> Vec<Section> {
         start::section(),
         run::section(),
         repair::section(),
+        definitions::section(),
+        secrets::section(),
         event::section(),
         live::section(),
         state::section(),
@@ -114,6 +116,7 @@ pub(crate) fn table() -> Vec<Section> {
         keys::section(),
         oidc::section(),
         openapi::section(),
+        pages::section(),
     ]
 }
 
@@ -131,11 +134,26 @@ pub fn routes() -> Vec<Described> {
 }
 
 pub(crate) fn router(app: App) -> Router {
-    let routes = table().into_iter().flat_map(|section| section.routes);
-    routes
-        .fold(Router::new(), |router, route| {
-            let gate = from_fn_with_state((app.clone(), route.rule), gate::gate);
-            router.route(route.path, route.handler.route_layer(gate))
+    let add = |router: Router<App>, route: Route, page: bool| {
+        let gate = from_fn_with_state((app.clone(), route.rule), gate::gate);
+        let handler = route.handler.route_layer(gate);
+        router.route(
+            route.path,
+            match page {
+                // What is refused there is read by people.
+                true => handler.route_layer(from_fn(pages::dressed)),
+                false => handler,
+            },
+        )
+    };
+    table()
+        .into_iter()
+        .flat_map(|section| {
+            let page = section.name == pages::NAME;
+            section.routes.into_iter().map(move |route| (route, page))
+        })
+        .fold(Router::new(), |router, (route, page)| {
+            add(router, route, page)
         })
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)

@@ -1,19 +1,24 @@
 //! A server with a few workflows, and a client.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use ferrovia_dsl::compile::{Links, Options, compile};
+use ferrovia_dsl::diagnostic::to_json;
 use ferrovia_dsl::plan::Plan;
 use ferrovia_engine::RuntimeInfo;
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::port::{Call, Executor, Fault, Success};
 use ferrovia_runtime::{Compiler, Limits, Node, NodeConfig, Retention};
 use ferrovia_server::oidc::{Fetch, Oidc};
-use ferrovia_server::{Bounds, Config, People, Tls, serve};
+use ferrovia_server::seal::Keyring;
+use ferrovia_server::{
+    Bounds, Compiled, Config, KeysIn, People, Publisher, Rejected, Tls, Vault, serve,
+};
 use ferrovia_store::{Definition, Memory};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use tokio::net::TcpListener;
@@ -57,6 +62,13 @@ pub(crate) fn plan(text: &str) -> Arc<Plan> {
     Arc::new(compiled.expect("the workflow is sound").plan)
 }
 
+/// The text of a workflow.
+pub(crate) fn definition(namespace: &str, name: &str, version: &str, body: &str) -> String {
+    format!(
+        "document: {{ dsl: '1.0.3', namespace: {namespace}, name: {name}, version: '{version}' }}\n{body}\n"
+    )
+}
+
 /// Calls never end; they are counted.
 #[derive(Default)]
 pub(crate) struct Silence {
@@ -78,6 +90,36 @@ struct FromText;
 impl Compiler for FromText {
     fn compile(&self, definition: &Definition) -> Result<Arc<Plan>, String> {
         Ok(plan(&definition.text))
+    }
+}
+
+/// Publishes what refers to nothing else.
+#[derive(Debug)]
+struct Plain;
+
+impl Publisher for Plain {
+    fn compile(
+        &self,
+        text: String,
+    ) -> Pin<Box<dyn Future<Output = Result<Compiled, Rejected>> + Send + '_>> {
+        let compiled = ferrovia_dsl::source::parse(&text).and_then(|root| {
+            let shape = ferrovia_dsl::shape::check(&root);
+            match shape.iter().any(|finding| finding.is_error()) {
+                true => Err(shape),
+                false => compile(&text, &root, &Links::default(), Options::default()),
+            }
+        });
+        Box::pin(std::future::ready(match compiled {
+            Ok(compiled) => Ok(Compiled {
+                plan: Arc::new(compiled.plan),
+                links: Vec::new(),
+                findings: to_json(&compiled.warnings, &text),
+            }),
+            Err(findings) => Err(Rejected {
+                summary: "refused".to_owned(),
+                findings: to_json(&findings, &text),
+            }),
+        }))
     }
 }
 
@@ -165,7 +207,7 @@ impl Bed {
                 version: "0".into(),
                 metadata: Object::default().into(),
             },
-            secrets: Value::Null,
+            secrets: Arc::new(Value::Null),
             limits: Limits::default(),
             retention: Retention::default(),
             salt: 1,
@@ -180,9 +222,14 @@ impl Bed {
             .expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
+        let keys = Keyring::generate().expect("there is randomness");
+        let vault = Vault::open(journal.clone(), KeysIn::Given(keys), Object::default());
+        let vault = vault.expect("nothing is sealed yet");
         let people = People::open(journal.clone()).expect("a store in memory is readable");
         let config = Config {
             people: Some(people.clone()),
+            publisher: Some(Arc::new(Plain)),
+            vault: Some(vault),
             ..config
         };
         let served = tokio::spawn(serve(listener, node, config, async {
@@ -199,6 +246,7 @@ impl Bed {
                 Client::builder()
             }
             .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("it has no options that fail"),
             stop: Mutex::new(Some(stop)),
@@ -238,6 +286,18 @@ impl Bed {
             .await;
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.text_at("id")
+    }
+
+    /// Publishes a version of a workflow of the namespace `test`.
+    pub(crate) async fn publish(&self, name: &str, version: &str, body: &str) -> Answer {
+        let text = definition("test", name, version, body);
+        let request = self.request("POST", "/api/v1/definitions");
+        send(
+            request
+                .header("content-type", "application/yaml")
+                .body(text),
+        )
+        .await
     }
 
     pub(crate) fn stop(&self) {

@@ -3,6 +3,7 @@
 mod access;
 mod bed;
 mod control;
+mod definitions;
 mod description;
 mod door;
 mod events;
@@ -11,6 +12,9 @@ mod keys;
 mod listen;
 mod live;
 mod openid;
+mod pages;
 mod people;
+mod repair;
+mod secrets;
 mod start;
 mod wrong;

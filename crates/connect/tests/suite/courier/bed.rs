@@ -78,7 +78,7 @@ pub(crate) async fn node(journal: Arc<dyn Journal>, silence: Arc<Silence>) -> No
             version: "0".into(),
             metadata: Object::default().into(),
         },
-        secrets: Value::Null,
+        secrets: Arc::new(Value::Null),
         limits: Limits::default(),
         retention: Retention::default(),
         salt: 1,

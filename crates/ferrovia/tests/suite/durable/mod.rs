@@ -5,6 +5,7 @@ mod door;
 mod kept;
 mod otherwise;
 mod refused;
+mod secrets;
 mod service;
 mod shown;
 mod told;
