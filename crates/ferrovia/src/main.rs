@@ -14,6 +14,7 @@ mod events;
 mod exit;
 mod explain;
 mod follow;
+mod hooks;
 mod keys;
 mod links;
 mod notify;

@@ -27,6 +27,7 @@ mod state;
 mod users;
 pub mod view;
 mod wait;
+mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,7 @@ pub use people::{
     SESSION_SECONDS, USERS_MAX, Unopened,
 };
 pub use route::{Described, Rule, Where, openapi, routes};
+pub use webhook::{BadWebhook, Starts, WEBHOOK_PATH_CHARS_MAX, WEBHOOKS_MAX, Webhook, Webhooks};
 
 /// A request's body.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -78,6 +80,8 @@ pub struct Config {
     pub heartbeat: Option<Duration>,
     /// Where people have accounts, and what reaches out to it.
     pub oidc: Option<(oidc::Oidc, Arc<dyn oidc::Fetch>)>,
+    /// What others may deliver to.
+    pub webhooks: Webhooks,
     /// What was told to the sink of lifecycle events, for metrics.
     pub lifecycle: Option<Arc<Counts>>,
     /// What was told to people, for metrics; one for each rule.

@@ -20,7 +20,7 @@ use crate::access::Action;
 use crate::app::App;
 use crate::{
     BODY_BYTES_MAX, account, event, gate, guard, keys, live, oidc, problem, repair, run, setup,
-    start, state, users,
+    start, state, users, webhook,
 };
 
 pub(crate) use doc::{Doc, In, schema};
@@ -106,6 +106,7 @@ pub(crate) fn table() -> Vec<Section> {
         run::section(),
         repair::section(),
         event::section(),
+        webhook::section(),
         live::section(),
         state::section(),
         setup::section(),
