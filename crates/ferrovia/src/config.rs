@@ -1,6 +1,7 @@
 //! The settings of a project: `ferrovia.toml`, the environment, the command line, in this order of precedence from low
 //! to high. Owns their names, defaults and forms; no secret is among them.
 
+pub(crate) mod hooks;
 mod layers;
 pub(crate) mod notify;
 mod show;
@@ -35,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) lifecycle: notify::Lifecycle,
     pub(crate) alerts: Vec<notify::Alert>,
     pub(crate) smtp: notify::Smtp,
+    pub(crate) hooks: Vec<hooks::Hook>,
 }
 
 /// What `ferrovia serve` serves, and where.

@@ -14,6 +14,7 @@ mod events;
 mod exit;
 mod explain;
 mod follow;
+mod hooks;
 mod init;
 mod keys;
 mod links;

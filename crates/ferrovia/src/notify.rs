@@ -166,7 +166,7 @@ impl<'a> Outfit<'a> {
     }
 
     /// A secret by name, from the file or the environment. No error shows it.
-    fn secret(&self, name: &str) -> anyhow::Result<String> {
+    pub(crate) fn secret(&self, name: &str) -> anyhow::Result<String> {
         if let Some(secret) = self.secrets.get(name).and_then(Value::as_str) {
             return Ok(secret.to_owned());
         }

@@ -19,6 +19,7 @@ use crate::data::{Data, DataArgs, settled};
 use crate::document::{Document, show};
 use crate::durable;
 use crate::exit::Exit;
+use crate::hooks;
 use crate::links::Reach;
 use crate::notify::{Outfit, Telling};
 use crate::out;
@@ -108,7 +109,9 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     let secrets = config.secrets.file.as_deref();
     let secrets = secrets.map(read_secrets).transpose()?;
     let secrets = secrets.unwrap_or_default();
-    let telling = Outfit::new(config, reach.connectors.client.clone(), &secrets).plan()?;
+    let outfit = Outfit::new(config, reach.connectors.client.clone(), &secrets);
+    let telling = outfit.plan()?;
+    let webhooks = hooks::hooks(config, &outfit)?;
     let data = Data(config.data.directory.clone());
     let journal = data.open()?;
     let people = journal.clone();
@@ -135,6 +138,7 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
             .collect();
         bail!("there is no workflow definition in {}", shown.join(", "));
     }
+    hooks::remark(config, &node);
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| listen.to_string())?;
@@ -158,14 +162,16 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     );
     let Telling { lifecycle, alerts } = telling.begin(&node).await;
     let mut names = config.server.hosts.clone();
-    // The provider sends browsers back to this one.
-    let called = oidc
-        .as_ref()
-        .and_then(|(oidc, _)| Url::parse(&oidc.public_url).ok());
-    names.extend(called.and_then(|url| url.host_str().map(str::to_owned)));
+    // The provider sends browsers back to the one, senders of webhooks are told the other.
+    let called = oidc.as_ref().map(|(oidc, _)| oidc.public_url.as_str());
+    let called = [called, config.server.public_url.as_deref()];
+    let called = called.into_iter().flatten();
+    let called = called.filter_map(|url| Url::parse(url).ok());
+    names.extend(called.filter_map(|url| url.host_str().map(str::to_owned)));
     let config = Config {
         lifecycle,
         alerts,
+        webhooks,
         hosts: Hosts {
             names,
             addresses: public,

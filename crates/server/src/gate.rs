@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::access::{Action, Bearer, Principal, Reach, Target, Verdict, decide, reach};
 use crate::app::{App, now_ms};
+use crate::hook::{Delivered, Refused, Scheme, Secret, Verified};
 use crate::problem::Problem;
 use crate::route::{Rule, Where};
 
@@ -33,8 +34,12 @@ pub(crate) struct Asking {
     action: Action,
 }
 
+/// A delivery of a webhook comes from who it says.
+pub(crate) struct Genuine(Verified);
+
 /// Proves that access was decided. Only this file makes what has it.
 pub(crate) trait Decided {}
+impl Decided for Genuine {}
 impl Decided for Permit {}
 impl Decided for Sight {}
 
@@ -130,6 +135,22 @@ fn allow(
         Verdict::Hide => Err(hidden()),
         Verdict::Forbid => Err(Problem::forbidden(action)),
         Verdict::Anonymous => Err(Problem::anonymous()),
+    }
+}
+
+impl Genuine {
+    pub(crate) fn judge(
+        scheme: &Scheme,
+        delivered: &Delivered<'_>,
+        secrets: &[Secret],
+        now_ms: i64,
+    ) -> Result<Genuine, Refused> {
+        scheme.verify(delivered, secrets, now_ms).map(Genuine)
+    }
+
+    /// What it says of itself.
+    pub(crate) fn verified(&self) -> &Verified {
+        &self.0
     }
 }
 

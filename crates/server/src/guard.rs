@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use crate::access::cookie::Transport;
 use crate::app::App;
 use crate::problem::Problem;
+use crate::webhook;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -101,6 +102,15 @@ fn judge(hosts: &Hosts, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
             "this server answers to the names of this machine, and to those it was started with",
         ));
     }
+    // Those are sent by servers, and prove where they come from.
+    if uri.path().starts_with(webhook::AT) {
+        return Ok(());
+    }
+    known_origin(hosts, headers)
+}
+
+/// Refuses what a page of another site sent.
+pub(crate) fn known_origin(hosts: &Hosts, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(origin) = headers.get(ORIGIN) else {
         return Ok(());
     };

@@ -33,6 +33,7 @@ mod users;
 mod vault;
 pub mod view;
 mod wait;
+mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,7 @@ pub use people::{
 };
 pub use publishing::{Compiled, Publisher, Rejected};
 pub use route::{Described, Rule, Where, openapi, routes};
+pub use webhook::{BadWebhook, Starts, WEBHOOK_PATH_CHARS_MAX, WEBHOOKS_MAX, Webhook, Webhooks};
 
 pub use vault::{KeysIn, Rotated, SECRETS_MAX, Vault, VaultError};
 
@@ -91,6 +93,8 @@ pub struct Config {
     pub heartbeat: Option<Duration>,
     /// Where people have accounts, and what reaches out to it.
     pub oidc: Option<(oidc::Oidc, Arc<dyn oidc::Fetch>)>,
+    /// What others may deliver to.
+    pub webhooks: Webhooks,
     /// What was told to the sink of lifecycle events, for metrics.
     pub lifecycle: Option<Arc<Counts>>,
     /// What was told to people, for metrics; one for each rule.

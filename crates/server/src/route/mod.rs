@@ -20,7 +20,7 @@ use crate::access::Action;
 use crate::app::App;
 use crate::{
     BODY_BYTES_MAX, account, definitions, event, gate, guard, keys, live, oidc, pages, problem,
-    repair, run, secrets, setup, start, state, users,
+    repair, run, secrets, setup, start, state, users, webhook,
 };
 
 pub(crate) use doc::{Doc, In, schema};
@@ -108,6 +108,7 @@ pub(crate) fn table() -> Vec<Section> {
         definitions::section(),
         secrets::section(),
         event::section(),
+        webhook::section(),
         live::section(),
         state::section(),
         setup::section(),

@@ -60,7 +60,7 @@ pub fn openapi() -> Value {
         }
         for route in &section.routes {
             let path = paths
-                .entry(route.path)
+                .entry(documented(route.path))
                 .or_insert_with(|| Value::Object(Map::new()));
             let method = route.method.as_str().to_ascii_lowercase();
             path[method] = operation(route, section.name);
@@ -97,6 +97,11 @@ pub fn openapi() -> Value {
             },
         },
     })
+}
+
+/// A path as OpenAPI writes it, which has no parameter of several parts.
+pub(super) fn documented(path: &str) -> String {
+    path.replace("{*", "{")
 }
 
 fn operation(route: &Route, tag: &str) -> Value {

@@ -17,7 +17,7 @@ use ferrovia_runtime::{Compiler, Limits, Node, NodeConfig, Retention};
 use ferrovia_server::oidc::{Fetch, Oidc};
 use ferrovia_server::seal::Keyring;
 use ferrovia_server::{
-    Bounds, Compiled, Config, KeysIn, People, Publisher, Rejected, Tls, Vault, serve,
+    Bounds, Compiled, Config, KeysIn, People, Publisher, Rejected, Tls, Vault, Webhooks, serve,
 };
 use ferrovia_store::{Definition, Memory};
 use reqwest::{Client, RequestBuilder, StatusCode};
@@ -28,7 +28,10 @@ use tokio::task::JoinHandle;
 /// Long enough never to be over before a test is.
 pub(crate) const LONG: &str = "wait=300s";
 
-const WORKFLOWS: [&str; 7] = [
+/// As a limit of a webhook.
+pub(crate) const LONG_WAIT: Duration = Duration::from_secs(300);
+
+const WORKFLOWS: [&str; 9] = [
     "document: { dsl: '1.0.3', namespace: test, name: greet, version: '1.0.0' }
 do:
   - greet: { set: { text: '${ \"Hello, \" + .name }' } }",
@@ -54,6 +57,13 @@ do:
       for: { in: '${ [range(.count)] }' }
       do:
         - hear: { listen: { to: { one: { with: { type: test.tick } } } } }",
+    "document: { dsl: '1.0.3', namespace: test, name: hooked, version: '1.0.0' }
+schedule: { on: { one: { with: { type: test.hook } } } }
+do:
+  - seen: { set: '${ .[0] }' }",
+    "document: { dsl: '1.0.3', namespace: test, name: echo, version: '1.0.0' }
+do:
+  - say: { set: '${ . }' }",
 ];
 
 pub(crate) fn plan(text: &str) -> Arc<Plan> {
@@ -176,6 +186,28 @@ impl Bed {
     pub(crate) async fn beating(heartbeat: Duration) -> Bed {
         let config = Config {
             heartbeat: Some(heartbeat),
+            ..Config::default()
+        };
+        Bed::with(Arc::new(Memory::new(4)), config).await
+    }
+
+    /// A server that others deliver to.
+    pub(crate) async fn hooked(webhooks: Webhooks) -> Bed {
+        Bed::hooked_on(Arc::new(Memory::new(4)), webhooks).await
+    }
+
+    pub(crate) async fn hooked_on(journal: Arc<Memory>, webhooks: Webhooks) -> Bed {
+        let config = Config {
+            webhooks,
+            ..Config::default()
+        };
+        Bed::with(journal, config).await
+    }
+
+    pub(crate) async fn hooked_within(webhooks: Webhooks, bounds: Bounds) -> Bed {
+        let config = Config {
+            webhooks,
+            bounds,
             ..Config::default()
         };
         Bed::with(Arc::new(Memory::new(4)), config).await

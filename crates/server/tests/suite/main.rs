@@ -8,6 +8,7 @@ mod description;
 mod door;
 mod events;
 mod guard;
+mod hooks;
 mod keys;
 mod listen;
 mod live;
