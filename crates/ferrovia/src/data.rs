@@ -63,12 +63,17 @@ impl Data {
     }
 
     /// Puts a copy of a store into the directory.
-    pub(crate) fn restore(&self, copy: &Path, existing: Existing) -> anyhow::Result<()> {
+    pub(crate) fn restore(
+        &self,
+        copy: &Path,
+        existing: Existing,
+        progress: impl FnMut(u64, u64),
+    ) -> anyhow::Result<()> {
         if !copy.is_file() {
             anyhow::bail!("{}: there is no such file", copy.display());
         }
         self.make()?;
-        let restored = ferrovia_store::restore(copy, self.database(), existing, |_, _| {});
+        let restored = ferrovia_store::restore(copy, self.database(), existing, progress);
         restored.map_err(|error| self.explain(error))
     }
 
