@@ -26,6 +26,9 @@ pub(crate) enum Command {
     /// Keep workflows running: durable runs, started over HTTP, by events and by schedules
     #[command(after_help = crate::serve::EXAMPLES)]
     Serve(Box<crate::serve::ServeArgs>),
+    /// Serve on this machine, and take changed definitions at once
+    #[command(after_help = crate::dev::EXAMPLES)]
+    Dev(Box<crate::serve::ServeArgs>),
     /// List, show and control durable runs
     #[command(after_help = crate::runs::EXAMPLES)]
     Runs(Box<crate::runs::RunsArgs>),

@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod data;
 mod definitions;
+mod dev;
 mod document;
 mod durable;
 mod events;
@@ -75,7 +76,8 @@ async fn dispatch(cli: Cli) -> Exit {
     match cli.command {
         Command::Check(args) => check::check(args).await,
         Command::Run(args) => run::run(args).await,
-        Command::Serve(args) => serve::serve(args).await,
+        Command::Serve(args) => serve::serve(args, serve::Mode::Serve).await,
+        Command::Dev(args) => serve::serve(args, serve::Mode::Dev).await,
         Command::Runs(args) => runs::runs(args).await,
         Command::Events(args) => events::events(args).await,
         Command::Secrets(args) => secrets::secrets(args).await,

@@ -16,6 +16,7 @@ use url::Url;
 use crate::args::ReachArgs;
 use crate::config::{Config as Settings, Given, Loaded, TlsFiles};
 use crate::data::{Data, DataArgs, settled};
+use crate::dev::Watcher;
 use crate::document::{Document, show};
 use crate::durable;
 use crate::exit::Exit;
@@ -69,9 +70,17 @@ pub(crate) struct ServeArgs {
     reach: ReachArgs,
 }
 
+/// Who it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Serve,
+    /// The author of the workflows.
+    Dev,
+}
+
 /// Serves until a signal stops it.
-pub(crate) async fn serve(args: Box<ServeArgs>) -> Exit {
-    match start(&args).await {
+pub(crate) async fn serve(args: Box<ServeArgs>, mode: Mode) -> Exit {
+    match start(&args, mode).await {
         Ok(exit) => exit,
         Err(error) => {
             out::note(format_args!("error: {error:#}"));
@@ -80,11 +89,14 @@ pub(crate) async fn serve(args: Box<ServeArgs>) -> Exit {
     }
 }
 
-async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
+async fn start(args: &ServeArgs, mode: Mode) -> anyhow::Result<Exit> {
     let loaded = args.data.settings(args.given())?;
     let config = &loaded.config;
     let listen = config.server.listen;
     let public = !listen.ip().is_loopback();
+    if public && mode == Mode::Dev {
+        bail!("{listen} can be reached from outside; `ferrovia dev` is for this machine");
+    }
     let exposed = public && !config.server.insecure_listen;
     let tls = tls(&config.server.tls)?;
     let oidc = provider(config)?;
@@ -102,8 +114,12 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     let paths = paths(&loaded);
     let files = files(&paths)?;
     let directory = base(&files, &loaded);
-    let reach = Reach::new(&reach_args(config, &args.reach)?, &directory)?;
-    let Some(defined) = read_all(&files, &reach).await else {
+    let reach = Arc::new(Reach::new(&reach_args(config, &args.reach)?, &directory)?);
+    let defined = match mode {
+        Mode::Serve => read_all(&files, &reach).await,
+        Mode::Dev => Some(Vec::new()),
+    };
+    let Some(defined) = defined else {
         return Ok(Exit::Refused);
     };
     let secrets = config.secrets.file.as_deref();
@@ -131,7 +147,11 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
     )
     .await?;
     define(&node, defined).await?;
-    if node.definitions().iter().next().is_none() {
+    let mut watcher = Watcher::new(node.clone(), paths.clone(), reach.clone());
+    if mode == Mode::Dev {
+        watcher.look().await;
+    }
+    if mode == Mode::Serve && node.definitions().iter().next().is_none() {
         let shown: Vec<_> = paths
             .iter()
             .map(|path| path.display().to_string())
@@ -184,7 +204,14 @@ async fn start(args: &ServeArgs) -> anyhow::Result<Exit> {
         ..Config::default()
     };
     let failed = node.clone();
+    let watched = async {
+        match mode {
+            Mode::Serve => std::future::pending().await,
+            Mode::Dev => watcher.watch().await,
+        }
+    };
     let exit = tokio::select! {
+        () = watched => Exit::Internal,
         served = ferrovia_server::serve(listener, node, config, stop) => {
             served?;
             failed.drain(ferrovia_server::GRACE).await;
@@ -329,7 +356,7 @@ impl ServeArgs {
 }
 
 /// The files that were named, and the definitions in the directories that were.
-fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub(crate) fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if !path.is_dir() {

@@ -49,7 +49,7 @@ impl Compiler for Recompile {
 
 /// Compiles what somebody publishes, as `ferrovia check` does. What it refers to is seen from the project's directory.
 pub(crate) struct Publishing {
-    pub(crate) reach: Reach,
+    pub(crate) reach: Arc<Reach>,
     pub(crate) directory: PathBuf,
 }
 

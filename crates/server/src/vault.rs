@@ -34,6 +34,9 @@ pub enum KeysIn {
     Given(Keyring),
 }
 
+/// Namespace and name.
+type At = (Arc<str>, Arc<str>);
+
 /// All secrets of a server. Cloning gives another handle.
 #[derive(Clone)]
 pub struct Vault(Arc<Inner>);
@@ -53,7 +56,7 @@ struct Inner {
 struct Held {
     /// Absent before the first secret.
     keys: Option<Keyring>,
-    sealed: BTreeMap<(Arc<str>, Arc<str>), Sealed>,
+    sealed: BTreeMap<At, Sealed>,
 }
 
 /// Why secrets cannot be had or changed. Quotes nothing of them.
@@ -123,7 +126,7 @@ impl Vault {
     }
 
     /// Namespace and name of each secret that is kept, in order.
-    pub(crate) fn names(&self) -> Vec<(Arc<str>, Arc<str>)> {
+    pub(crate) fn names(&self) -> Vec<At> {
         self.held().sealed.keys().cloned().collect()
     }
 
@@ -131,7 +134,7 @@ impl Vault {
     pub async fn set(&self, namespace: &str, name: &str, value: &Value) -> Result<(), VaultError> {
         let _one = self.0.changing.lock().await;
         self.first_key()?;
-        let at: (Arc<str>, Arc<str>) = (namespace.into(), name.into());
+        let at: At = (namespace.into(), name.into());
         let text = Zeroizing::new(value.to_json());
         let sealed = {
             let held = self.held();
@@ -149,7 +152,7 @@ impl Vault {
     /// Forgets a secret. It is durable when this returns.
     pub async fn remove(&self, namespace: &str, name: &str) -> Result<(), VaultError> {
         let _one = self.0.changing.lock().await;
-        let at: (Arc<str>, Arc<str>) = (namespace.into(), name.into());
+        let at: At = (namespace.into(), name.into());
         if !self.held().sealed.contains_key(&at) {
             return Err(VaultError::None);
         }
@@ -278,7 +281,7 @@ impl SecretSource for Vault {
     }
 }
 
-fn closed((namespace, name): &(Arc<str>, Arc<str>), cause: OpenError) -> VaultError {
+fn closed((namespace, name): &At, cause: OpenError) -> VaultError {
     VaultError::Closed {
         namespace: namespace.clone(),
         name: name.clone(),
@@ -286,7 +289,7 @@ fn closed((namespace, name): &(Arc<str>, Arc<str>), cause: OpenError) -> VaultEr
     }
 }
 
-fn read(journal: &dyn Journal) -> Result<BTreeMap<(Arc<str>, Arc<str>), Sealed>, VaultError> {
+fn read(journal: &dyn Journal) -> Result<BTreeMap<At, Sealed>, VaultError> {
     let mut sealed = BTreeMap::new();
     let mut after: Option<EntryKey> = None;
     loop {
@@ -304,7 +307,7 @@ fn read(journal: &dyn Journal) -> Result<BTreeMap<(Arc<str>, Arc<str>), Sealed>,
     }
 }
 
-fn put((namespace, name): &(Arc<str>, Arc<str>), sealed: Option<&Sealed>) -> Put {
+fn put((namespace, name): &At, sealed: Option<&Sealed>) -> Put {
     Put {
         key: EntryKey {
             kind: KIND.into(),

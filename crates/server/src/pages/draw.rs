@@ -27,7 +27,7 @@ h2{font-size:1.05rem;margin:2rem 0 .5rem}\
 table{border-collapse:collapse;width:100%}\
 th{text-align:left;font-weight:600;color:var(--dim);font-size:.85rem}\
 th,td{padding:.4rem .9rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top}\
-td{overflow-wrap:anywhere}.t{white-space:nowrap;font-variant-numeric:tabular-nums;color:var(--dim)}\
+td:last-child{overflow-wrap:anywhere}.fit{width:auto}.t{white-space:nowrap;font-variant-numeric:tabular-nums;color:var(--dim)}\
 .w{white-space:nowrap}\
 code,pre,.id{font-family:ui-monospace,monospace;font-size:.9em}\
 pre{background:#8881;padding:.8rem;overflow:auto;border-radius:.3rem;max-height:28rem}\
@@ -236,7 +236,7 @@ fn open(body: &mut String, run: &Value) {
     if open.is_empty() {
         return;
     }
-    body.push_str("<h2>Waits for</h2><table><tbody>");
+    body.push_str("<h2>Waits for</h2><table class=\"fit\"><tbody>");
     for owed in open {
         let what = [
             text(owed, "what"),
@@ -244,12 +244,15 @@ fn open(body: &mut String, run: &Value) {
             text(owed, "workflow"),
         ];
         let what: Vec<_> = what.into_iter().filter(|part| !part.is_empty()).collect();
+        // Some are called what they are.
+        let id = text(owed, "id");
+        let id = if what == [id.as_str()] { "" } else { &id };
         add(
             body,
             format_args!(
                 "<tr><td class=\"w\">{}<td><code>{}</code><td class=\"t\">{}",
                 what.join(" "),
-                text(owed, "id"),
+                id,
                 time(owed, "dueMs")
             ),
         );
@@ -262,7 +265,7 @@ fn children(body: &mut String, run: &Value) {
     if children.is_empty() {
         return;
     }
-    body.push_str("<h2>Children</h2><table><tbody>");
+    body.push_str("<h2>Children</h2><table class=\"fit\"><tbody>");
     for child in children {
         let (link, workflow, badge) = (link(child), text(child, "workflow"), badge(child));
         add(

@@ -193,6 +193,10 @@ fn problem() -> Value {
                 "type": "string",
                 "description": "Where in the body it is, as a JSON pointer",
             },
+            "findings": {
+                "type": "array", "items": { "type": "object" },
+                "description": "What is wrong with a definition, as `ferrovia check --output json` gives it",
+            },
         }),
     )
 }

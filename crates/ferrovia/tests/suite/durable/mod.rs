@@ -1,6 +1,7 @@
 //! Runs that survive: the server, `run --durable`, and the commands that look at what is kept.
 
 mod crash;
+mod dev;
 mod door;
 mod kept;
 mod otherwise;
@@ -36,7 +37,12 @@ impl Server {
     }
 
     fn with(project: &Project, args: &[&str]) -> Server {
-        let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
+        Server::by("serve", project, args)
+    }
+
+    /// Started by a command.
+    fn by(command: &str, project: &Project, args: &[&str]) -> Server {
+        let args = [&[command, "--listen", "127.0.0.1:0"], args].concat();
         let mut child = project
             .command(&args)
             .stderr(Stdio::inherit())
