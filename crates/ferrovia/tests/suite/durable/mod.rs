@@ -2,6 +2,7 @@
 
 mod crash;
 mod door;
+mod hooks;
 mod kept;
 mod otherwise;
 mod refused;
