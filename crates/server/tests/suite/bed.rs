@@ -31,7 +31,7 @@ pub(crate) const LONG: &str = "wait=300s";
 /// As a limit of a webhook.
 pub(crate) const LONG_WAIT: Duration = Duration::from_secs(300);
 
-const WORKFLOWS: [&str; 9] = [
+const WORKFLOWS: [&str; 7] = [
     "document: { dsl: '1.0.3', namespace: test, name: greet, version: '1.0.0' }
 do:
   - greet: { set: { text: '${ \"Hello, \" + .name }' } }",
@@ -57,6 +57,10 @@ do:
       for: { in: '${ [range(.count)] }' }
       do:
         - hear: { listen: { to: { one: { with: { type: test.tick } } } } }",
+];
+
+/// What deliveries of webhooks are for.
+const HOOKED: [&str; 2] = [
     "document: { dsl: '1.0.3', namespace: test, name: hooked, version: '1.0.0' }
 schedule: { on: { one: { with: { type: test.hook } } } }
 do:
@@ -201,7 +205,7 @@ impl Bed {
             webhooks,
             ..Config::default()
         };
-        Bed::with(journal, config).await
+        Bed::knowing(&[WORKFLOWS.as_slice(), &HOOKED].concat(), journal, config).await
     }
 
     pub(crate) async fn hooked_within(webhooks: Webhooks, bounds: Bounds) -> Bed {
@@ -228,6 +232,10 @@ impl Bed {
     }
 
     async fn with(journal: Arc<Memory>, config: Config) -> Bed {
+        Bed::knowing(&WORKFLOWS, journal, config).await
+    }
+
+    async fn knowing(workflows: &[&str], journal: Arc<Memory>, config: Config) -> Bed {
         let silence = Arc::new(Silence::default());
         let executor: Arc<dyn Executor> = silence.clone();
         let node = Node::open(NodeConfig {
@@ -245,7 +253,7 @@ impl Bed {
             salt: 1,
         });
         let node = node.await.expect("a store in memory opens");
-        for text in WORKFLOWS {
+        for text in workflows {
             let defined = node.define(plan(text), text, b"").await;
             defined.expect("a store in memory takes it");
         }

@@ -3,6 +3,7 @@
 mod crash;
 mod dev;
 mod door;
+mod hooks;
 mod kept;
 mod otherwise;
 mod refused;
