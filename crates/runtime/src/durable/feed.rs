@@ -122,12 +122,10 @@ impl Drop for Feed {
         let unheard = |queue: &Queue| queue.receiver_count() == 0;
         match self.run {
             None if queues.all.as_ref().is_some_and(unheard) => queues.all = None,
-            None => {}
-            Some(run) => {
-                if queues.by_run.get(&run).is_some_and(unheard) {
-                    queues.by_run.remove(&run);
-                }
+            Some(run) if queues.by_run.get(&run).is_some_and(unheard) => {
+                queues.by_run.remove(&run);
             }
+            None | Some(_) => {}
         }
         feeds.listeners.fetch_sub(1, Ordering::SeqCst);
     }
@@ -186,9 +184,10 @@ mod tests {
         let feeds = Arc::new(Feeds::default());
         drop((feeds.listen(Some(RunId(1))), feeds.listen(None)));
         assert!(!feeds.is_watched());
-        let queues = feeds.queues.lock().expect("no holder panics");
-        assert!(queues.all.is_none() && queues.by_run.is_empty());
-        drop(queues);
+        {
+            let queues = feeds.queues.lock().expect("no holder panics");
+            assert!(queues.all.is_none() && queues.by_run.is_empty());
+        }
         let mut feed = feeds.listen(None);
         assert!(feeds.is_watched());
         drop(feeds);
