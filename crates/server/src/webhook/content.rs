@@ -85,7 +85,7 @@ fn parameters(text: &str) -> Result<Value, Problem> {
         }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (name, value) = (decoded(name)?, Value::from(decoded(value)?));
-        let value = match object.get(&*name) {
+        let value = match object.get(&name) {
             None => value,
             Some(Value::Array(before)) => {
                 let all = before.iter().cloned().chain([value]);

@@ -78,11 +78,10 @@ async fn deliver(State(app): State<App>, request: Request) -> Answer {
     if matches!(hook.scheme, Scheme::None {}) {
         guard::known_origin(&app.config.hosts, &parts.headers)?;
     }
-    if let Some(encoding) = parts.headers.get(CONTENT_ENCODING) {
-        if encoding.as_bytes() != b"identity" {
-            let problem = Problem::new(415, "media-type", "The body has another media type");
-            return Err(problem.detail("a body is taken as it is, without `Content-Encoding`"));
-        }
+    let encoding = parts.headers.get(CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| encoding != "identity") {
+        let problem = Problem::new(415, "media-type", "The body has another media type");
+        return Err(problem.detail("a body is taken as it is, without `Content-Encoding`"));
     }
     let body = Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await?;
     let genuine = judge(hook, &parts, &body)?;

@@ -134,6 +134,7 @@ async fn exercise(bed: &Bed, proof: &Proof, route: &Described, run: &str) -> Ans
     let request = bed.as_(proof, route.method.as_str(), &path);
     let body = match route.operation {
         "startRun" => r#"{"workflow": "test/greet", "input": {"name": "Ada"}}"#,
+        "migrateRuns" => r#"{"workflow": "test/greet:1.0.0", "version": "1.0.0", "dryRun": true}"#,
         "setRole" => r#"{"role": "viewer"}"#,
         "setSecret" => r#"{"value": "s3cr3t"}"#,
         "migrateRuns" => r#"{"workflow": "test/listen:1.0.0", "version": "1.0.0"}"#,

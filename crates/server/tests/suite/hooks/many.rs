@@ -8,7 +8,7 @@ use super::sender::{ALL, Sender, hooks};
 use crate::bed::Bed;
 
 /// Different deliveries of each scheme; `FERROVIA_DELIVERIES=10000` takes minutes.
-const DELIVERIES: usize = 200;
+const DELIVERIES: usize = 500;
 /// Under way at a time.
 const AT_A_TIME: usize = 32;
 
