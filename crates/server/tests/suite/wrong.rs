@@ -112,7 +112,7 @@ async fn what_is_not_there_is_not_found() {
         ("POST", "/api/v1/runs/0000000000000/cancel"),
         ("POST", "/api/v1/runs/0000000000000/suspend"),
         ("GET", "/api/v1/nothing"),
-        ("GET", "/"),
+        ("GET", "/nothing"),
     ] {
         send(bed.request(method, path))
             .await
