@@ -16,6 +16,8 @@ pub(crate) struct Doc {
     pub(crate) takes: Vec<(&'static str, Value)>,
     /// The body may be missing.
     pub(crate) optional: bool,
+    /// Refusals are pages, too.
+    page: bool,
     gives: Vec<Answer>,
 }
 
@@ -60,6 +62,7 @@ impl Doc {
             parameters: Vec::new(),
             takes: Vec::new(),
             optional: false,
+            page: false,
             gives: Vec::new(),
         }
     }
@@ -102,6 +105,11 @@ impl Doc {
             optional: true,
             ..self
         }
+    }
+
+    /// People read what it answers, refusals included.
+    pub(crate) fn as_page(self) -> Doc {
+        Doc { page: true, ..self }
     }
 
     /// An answer of JSON.
@@ -172,6 +180,12 @@ impl Doc {
             refuse(422, "The body asks for something that is not possible");
         }
         refuse(503, "Not now; `Retry-After` says when");
+        for answer in answers
+            .iter_mut()
+            .filter(|answer| self.page && answer.status >= 400)
+        {
+            answer.body = Some(("text/html", schema::text()));
+        }
         answers.sort_by_key(|answer| answer.status);
         answers
     }
