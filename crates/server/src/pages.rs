@@ -55,7 +55,7 @@ pub(crate) fn section() -> Section {
                 Rule::Needs(Action::ReadRuns, Where::List),
                 list,
                 Doc::new("getRunsPage", "The runs, as a page")
-                    .as_page()
+                    .for_people()
                     .with(In::Query, "status", "Runs in this status", schema::text())
                     .with(
                         In::Query,
@@ -70,7 +70,7 @@ pub(crate) fn section() -> Section {
                 Rule::Needs(Action::ReadRuns, Where::Run),
                 show,
                 Doc::new("getRunPage", "One run with its trace, as a page")
-                    .as_page()
+                    .for_people()
                     .with(In::Path, "id", "The id of the run", schema::text())
                     .with(In::Query, "after", "Entries to pass over", schema::number())
                     .gives_text(200, "The page", html),
@@ -86,7 +86,7 @@ pub(crate) fn section() -> Section {
                 ),
                 sign_in,
                 Doc::new("signInPage", "Begin a session, from the form")
-                    .as_page()
+                    .for_people()
                     .gives_nothing(303, "It has begun; leads to the runs"),
             ),
             Route::new(
@@ -94,7 +94,7 @@ pub(crate) fn section() -> Section {
                 Rule::Public("it ends the session that the browser shows, and nothing else"),
                 sign_out,
                 Doc::new("signOutPage", "End the session, from the page")
-                    .as_page()
+                    .for_people()
                     .gives_nothing(303, "It is over; leads to the form to sign in"),
             ),
         ],
@@ -109,7 +109,7 @@ fn act<T: 'static>(
     operation: &'static str,
 ) -> Route {
     let doc = Doc::new(operation, "What the button on the page of a run does")
-        .as_page()
+        .for_people()
         .with(In::Path, "id", "The id of the run", schema::text())
         .gives_nothing(303, "It is done; leads to the page of the run")
         .refuses(409, "The run is not in a state for this");

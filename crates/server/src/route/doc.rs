@@ -108,7 +108,7 @@ impl Doc {
     }
 
     /// People read what it answers, refusals included.
-    pub(crate) fn as_page(self) -> Doc {
+    pub(crate) fn for_people(self) -> Doc {
         Doc { page: true, ..self }
     }
 
