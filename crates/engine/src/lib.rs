@@ -18,6 +18,7 @@ mod scope;
 mod seed;
 mod task;
 mod trace;
+mod tree;
 mod undo;
 
 pub use error::{Error, ErrorType};

@@ -1,5 +1,7 @@
 //! Runs that go on otherwise: repair what faulted, fork from anywhere, move to another version.
 
+mod migrate;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,19 +12,17 @@ use ferrovia_dsl::plan::{Plan, VersionReq};
 use ferrovia_engine::ObligationId;
 use ferrovia_expr::{Object, Value};
 use ferrovia_runtime::shard::Declined;
-use ferrovia_runtime::{
-    Difference, Edits, ForkError, ForkFrom, ForkRequest, Forked, NoFork, Verdict,
-};
-use ferrovia_store::{Filter, Page, RunId, Summary, Why};
+use ferrovia_runtime::{Edits, ForkError, ForkFrom, ForkRequest, Forked, NoFork};
+use ferrovia_store::{RunId, Summary, Why};
 use serde_json::json;
 
 use crate::access::Action;
 use crate::app::App;
-use crate::gate::{Asking, Permit};
+use crate::gate::Permit;
 use crate::problem::Problem;
 use crate::route::{Doc, In, Route, Rule, Section, Where, post, schema};
 use crate::run::{Named, outcome};
-use crate::{PAGE_MAX, body, start, view};
+use crate::{body, start, view};
 
 type Answer = Result<Response, Problem>;
 
@@ -65,7 +65,7 @@ pub(crate) fn section() -> Section {
             Route::new(
                 post("/api/v1/runs/{id}/migrate"),
                 Rule::Needs(Action::RepairRuns, Where::Run),
-                migrate,
+                migrate::migrate,
                 Doc::new("migrateRun", "Move a live run to another version")
                     .about("It moves if it would have gone the same way there, as far as it has come.")
                     .with(In::Path, "id", "The id of the run", schema::text())
@@ -76,7 +76,7 @@ pub(crate) fn section() -> Section {
             Route::new(
                 post("/api/v1/migrations"),
                 Rule::Needs(Action::RepairRuns, Where::Body),
-                migrate_all,
+                migrate::migrate_all,
                 Doc::new("migrateRuns", "Compare or move all live runs of a version")
                     .about("A page at a time: `before` of the answer goes into the next request.")
                     .takes(schema::order(&["workflow", "version"], {
@@ -363,138 +363,6 @@ fn named(
     let definitions = app.node(permit).definitions();
     let plan = definitions.find(namespace, name, &wanted).cloned();
     plan.ok_or_else(|| invalid(format!("there is no workflow {namespace}/{name}:{text}")))
-}
-
-pub(crate) async fn migrate(
-    State(app): State<App>,
-    permit: Permit,
-    Named(run): Named,
-    headers: HeaderMap,
-    received: body::Received,
-) -> Answer {
-    let body = body::object(
-        &body::media_type(&headers),
-        received,
-        &["version", "dryRun"],
-    )?;
-    let known = app.look(&permit, run).await?;
-    let plan = version(&app, &permit, &known, &body)?;
-    let plan = plan.ok_or_else(|| Problem::invalid("/version", "where to"))?;
-    let dry = flag(&body, "dryRun")?;
-    let verdict = move_one(&app, &permit, run, plan, dry).await?;
-    Ok(view::json(
-        StatusCode::OK,
-        &shown(run, &verdict, dry).into(),
-    ))
-}
-
-async fn move_one(
-    app: &App,
-    permit: &Permit,
-    run: RunId,
-    plan: Arc<Plan>,
-    dry: bool,
-) -> Result<Verdict, ForkError> {
-    let node = app.node(permit);
-    match dry {
-        true => node.compare(run, plan).await,
-        false => node.migrate(run, plan).await,
-    }
-}
-
-fn shown(run: RunId, verdict: &Verdict, dry: bool) -> Object {
-    let mut view = Object::default();
-    view.insert("id", run.to_string());
-    view.insert("same", *verdict == Verdict::Same);
-    view.insert("moved", *verdict == Verdict::Same && !dry);
-    if let Verdict::Differs(Difference {
-        record,
-        at_ms,
-        task,
-        was,
-        would_be,
-    }) = verdict
-    {
-        view.insert("record", *record as i64);
-        view.insert("atMs", *at_ms);
-        let texts = [("was", was), ("wouldBe", would_be)];
-        if let Some(task) = task {
-            view.insert("task", task.clone());
-        }
-        for (name, text) in texts {
-            if let Some(text) = text {
-                view.insert(name, text.clone());
-            }
-        }
-    }
-    view
-}
-
-pub(crate) async fn migrate_all(
-    State(app): State<App>,
-    asking: Asking,
-    headers: HeaderMap,
-    received: body::Received,
-) -> Answer {
-    let members = ["workflow", "version", "dryRun", "before", "limit"];
-    let body = body::object(&body::media_type(&headers), received, &members)?;
-    let (permit, of) = start::workflow(&app, &asking, &body)?;
-    let identity = &of.identity;
-    let version = body.get("version").unwrap_or(&Value::Null);
-    let plan = named(&app, &permit, &identity.namespace, &identity.name, version)?;
-    let dry = flag(&body, "dryRun")?;
-    let before = match body
-        .get("before")
-        .map(|before| before.as_str().map(str::parse))
-    {
-        None => None,
-        Some(Some(Ok(run))) => Some(run),
-        Some(_) => return Err(Problem::invalid("/before", "the id of a run")),
-    };
-    let limit = match body.get("limit").map(Value::as_i64) {
-        None => PAGE_MAX,
-        Some(Some(limit)) => usize::try_from(limit).unwrap_or(0).clamp(1, PAGE_MAX),
-        Some(None) => return Err(Problem::invalid("/limit", "a number")),
-    };
-    let filter = Filter {
-        namespace: Some(identity.namespace.clone()),
-        name: Some(identity.name.clone()),
-        ..Filter::default()
-    };
-    let page = Page { before, limit };
-    let listed = app
-        .reading(&permit, move |node| {
-            Ok(node.journal().runs(&filter, page)?)
-        })
-        .await?;
-    let next = listed.last().filter(|_| listed.len() == limit);
-    let next = next.map(|last| last.run.id);
-    let live = listed
-        .into_iter()
-        .filter(|known| !known.status.is_terminal() && known.run.plan == of.hash);
-    let mut verdicts = Vec::new();
-    for known in live {
-        let run = known.run.id;
-        verdicts.push(
-            match move_one(&app, &permit, run, plan.clone(), dry).await {
-                Ok(verdict) => shown(run, &verdict, dry),
-                Err(error) => {
-                    let mut view = Object::default();
-                    view.insert("id", run.to_string());
-                    view.insert("same", false);
-                    view.insert("why", error.to_string());
-                    view
-                }
-            },
-        );
-    }
-    let mut answer = Object::default();
-    let verdicts: Vec<Value> = verdicts.into_iter().map(Value::from).collect();
-    answer.insert("runs", verdicts);
-    if let Some(next) = next {
-        answer.insert("before", next.to_string());
-    }
-    Ok(view::json(StatusCode::OK, &answer.into()))
 }
 
 impl From<ForkError> for Problem {

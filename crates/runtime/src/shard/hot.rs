@@ -1,5 +1,7 @@
 //! A run in memory: takes inputs, and gathers what the next record has to hold.
 
+mod record;
+
 use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,13 +11,13 @@ use ferrovia_engine::{
     Child, Command, EffectOutput, Ending, ErrorType, Fault, Input, Obligation, ObligationId,
     Outcome, Refusal, TraceEntry,
 };
-use ferrovia_store::format::v1::{Moved, Record, Stamped, encode_input, encode_outcome};
-use ferrovia_store::{
-    Append, DeliveryId, DeliveryKind, Epoch, NewRun, Origin, Parent, RunId, ShardId, Status, Update,
-};
+use ferrovia_store::format::v1::{Moved, Stamped, encode_input};
+use ferrovia_store::{DeliveryId, DeliveryKind, NewRun, Origin, Parent, RunId, ShardId, Update};
 
-use super::replay::{History, release};
-use super::{CHILD_DEPTH_MAX, Change, Declined, Moving, SNAPSHOT_BYTES, Surroundings};
+use super::replay::History;
+use super::{CHILD_DEPTH_MAX, Declined, Moving, Surroundings};
+
+pub(super) use record::{Follows, line};
 
 /// A run that is in memory.
 pub(super) struct Hot {
@@ -58,14 +60,6 @@ struct Staged {
     commands: Vec<Command>,
     /// Kept if somebody listened when the first input was taken.
     trace: Option<Vec<TraceEntry>>,
-}
-
-/// What a record is followed by, and what those who listen are told of it.
-pub(super) struct Follows {
-    pub(super) commands: Vec<Command>,
-    /// The status before.
-    pub(super) before: Option<Status>,
-    pub(super) trace: Option<Vec<TraceEntry>>,
 }
 
 impl Hot {
@@ -352,16 +346,6 @@ impl Hot {
         commands
     }
 
-    /// Has the index row written again if it does not say how the run stands: an effect became unknown, or an earlier
-    /// process could not follow the records.
-    pub(super) fn correct_row(&mut self, now_ms: i64) {
-        let now = self.update(now_ms);
-        self.dirty |= self
-            .written
-            .as_ref()
-            .is_none_or(|written| written.differs(&now));
-    }
-
     /// Timers that are due, earliest first.
     pub(super) fn due(&self, now_ms: i64) -> Vec<ObligationId> {
         let mut due: Vec<_> = self
@@ -392,145 +376,6 @@ impl Hot {
     /// Whether the run only waits for time, events, children or people, and nothing of it is under way here.
     pub(super) fn is_idle(&self) -> bool {
         !self.dirty && !self.in_flight && self.executing.is_empty()
-    }
-
-    /// The next record, with what follows once it is durable.
-    pub(super) fn record(&mut self, fence: (ShardId, Epoch), now_ms: i64) -> (Append, Follows) {
-        self.dirty = false;
-        self.in_flight = true;
-        let staged = std::mem::take(&mut self.staged);
-        let before = self.written.as_ref().map(|written| written.status);
-        let first = self.history.seq == 0;
-        let nothing_happened = staged.inputs.is_empty();
-        let record = Record {
-            inputs: staged.inputs,
-            release: first.then(|| release(&self.history.runtime)),
-            identity: self.identity.take(),
-            moved: staged.moved,
-            digest: self.history.digest,
-        };
-        let record = record.encode();
-        self.history.seq += 1;
-        self.tail_bytes += record.len();
-        let update = self.update(now_ms);
-        let changed = self
-            .written
-            .as_ref()
-            .is_none_or(|written| written.differs(&update));
-        if changed {
-            self.written = Some(update.clone());
-        }
-        let append = Append {
-            fence,
-            run: self.id,
-            seq: self.history.seq,
-            record,
-            create: self.create.take(),
-            update: changed.then_some(update),
-            snapshot: self.snapshot(staged.moved.is_some()),
-            consumed: staged.consumed,
-            deliver: self.report(),
-            spawn: staged.spawn,
-            abandon: staged.abandon,
-            migrate: staged.moved.map(|moved| {
-                let version = self.plan.identity.version.to_string();
-                (moved.to, version.into())
-            }),
-        };
-        let follows = Follows {
-            commands: staged.commands,
-            before,
-            trace: staged.trace.or(nothing_happened.then(Vec::new)),
-        };
-        (append, follows)
-    }
-
-    /// A snapshot once the records since the last one outgrow it, so that both stay in proportion.
-    fn snapshot(&mut self, forced: bool) -> Option<Vec<u8>> {
-        if (!forced && self.tail_bytes <= SNAPSHOT_BYTES.max(self.snapshot_bytes))
-            || self.ending().is_some()
-            || self.defect.is_some()
-        {
-            return None;
-        }
-        let state = self.history.state().encode();
-        self.tail_bytes = 0;
-        self.snapshot_bytes = state.len();
-        Some(state)
-    }
-
-    /// What a parent hears of the end.
-    fn report(&self) -> Vec<(RunId, DeliveryKind)> {
-        let waiting = self
-            .parent
-            .as_ref()
-            .and_then(|parent| Some((parent.run, parent.obligation.clone()?)));
-        let (Some((run, obligation)), Some(ending)) = (waiting, self.ending()) else {
-            return Vec::new();
-        };
-        let outcome = match ending {
-            Ending::Completed(value) => Outcome::Completed(EffectOutput {
-                value: value.clone(),
-                authorization_scheme: None,
-            }),
-            Ending::Faulted(error) => Outcome::Faulted(error.clone()),
-            Ending::Cancelled { .. } => failed(
-                ErrorType::Runtime,
-                "the child workflow was cancelled".to_owned(),
-            ),
-        };
-        vec![(
-            run,
-            DeliveryKind::Child(obligation, encode_outcome(&outcome).into()),
-        )]
-    }
-
-    fn update(&self, now_ms: i64) -> Update {
-        let run = &self.history.run;
-        let active = run.obligations().iter().any(|(id, owed)| match owed {
-            // What waits for a person is not looked at again by itself.
-            Obligation::Effect(_) => !self.unknown.contains(id),
-            Obligation::Proceed => true,
-            Obligation::Timer(_) | Obligation::Child(_) | Obligation::Subscription => false,
-        });
-        let mut update = Update {
-            status: status(run.status()),
-            wake_ms: self.wake_ms(),
-            active,
-            updated_ms: now_ms,
-            reason: match run.ending() {
-                Some(Ending::Faulted(error)) => Some(line(&error.to_string())),
-                Some(Ending::Cancelled { reason }) => reason.as_deref().map(line),
-                Some(Ending::Completed(_)) | None => None,
-            },
-        };
-        if let Some(effect) = self.unknown.iter().min() {
-            update.status = Status::Parked;
-            update.reason = Some(line(&format!(
-                "it is unknown whether {effect} was carried out before the process ended; settle it with its outcome"
-            )));
-        }
-        if let Some(defect) = &self.defect {
-            update.status = Status::Parked;
-            update.active = false;
-            update.wake_ms = None;
-            update.reason = Some(line(defect));
-        }
-        update
-    }
-
-    /// The change that a record made which is durable now.
-    pub(super) fn change(&self, before: Option<Status>, trace: Option<Vec<TraceEntry>>) -> Change {
-        let written = self.written.as_ref();
-        Change {
-            run: self.id,
-            plan: Some(self.plan.clone()),
-            before,
-            after: written.map_or(Status::Running, |written| written.status),
-            reason: written.and_then(|written| written.reason.clone()),
-            record: Some(self.history.seq),
-            trace,
-        }
     }
 
     pub(super) fn is_defective(&self) -> bool {
@@ -574,30 +419,6 @@ fn failed(kind: ErrorType, detail: String) -> Outcome {
         title: None,
         detail: Some(detail.into()),
     })
-}
-
-fn status(status: ferrovia_engine::Status) -> Status {
-    match status {
-        ferrovia_engine::Status::Pending => Status::Pending,
-        ferrovia_engine::Status::Running => Status::Running,
-        ferrovia_engine::Status::Waiting => Status::Waiting,
-        ferrovia_engine::Status::Suspended => Status::Suspended,
-        ferrovia_engine::Status::Cancelled => Status::Cancelled,
-        ferrovia_engine::Status::Faulted => Status::Faulted,
-        ferrovia_engine::Status::Completed => Status::Completed,
-    }
-}
-
-/// Characters of a reason in the index; the whole of it is in the trace.
-const REASON_CHARS_MAX: usize = 300;
-
-pub(super) fn line(text: &str) -> Arc<str> {
-    let one_line = text.lines().next().unwrap_or_default();
-    one_line
-        .chars()
-        .take(REASON_CHARS_MAX)
-        .collect::<String>()
-        .into()
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -14,6 +14,7 @@ mod commit;
 mod hot;
 mod machine;
 mod replay;
+mod wake;
 
 use std::sync::Arc;
 

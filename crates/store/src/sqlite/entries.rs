@@ -1,11 +1,13 @@
-//! Reads entries.
+//! Entries.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::change::Change;
 use super::error::failed;
 use super::read::{list, sql_limit};
+use crate::check;
 use crate::journal::StoreError;
-use crate::row::{Entry, EntryKey};
+use crate::row::{Entry, EntryKey, Put};
 
 const COLUMNS: &str = "kind, namespace, name, revision, expires_ms, value";
 
@@ -70,4 +72,41 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
         expires_ms: row.get(4)?,
         value: row.get::<_, Vec<u8>>(5)?.into(),
     })
+}
+
+impl Change<'_> {
+    pub(super) fn put(&mut self, put: &Put) -> Result<(), StoreError> {
+        let key = params![&*put.key.kind, &*put.key.namespace, &*put.key.name];
+        let known: Option<u64> = self
+            .connection
+            .prepare_cached(
+                "SELECT revision FROM entries WHERE kind = ?1 AND namespace = ?2 AND name = ?3",
+            )
+            .and_then(|mut select| select.query_row(key, |row| row.get(0)).optional())
+            .map_err(failed)?;
+        if !check::as_expected(put.expected, known) {
+            return Err(StoreError::Changed(put.key.clone()));
+        }
+        let Some(value) = &put.value else {
+            self.execute(
+                "DELETE FROM entries WHERE kind = ?1 AND namespace = ?2 AND name = ?3",
+                key,
+            )?;
+            return Ok(());
+        };
+        self.memory.revision += 1;
+        self.execute(
+            "INSERT OR REPLACE INTO entries (kind, namespace, name, revision, expires_ms, value)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                &*put.key.kind,
+                &*put.key.namespace,
+                &*put.key.name,
+                self.memory.revision,
+                put.expires_ms,
+                &**value
+            ],
+        )?;
+        Ok(())
+    }
 }
