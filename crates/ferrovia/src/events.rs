@@ -7,10 +7,9 @@ use http::Method;
 use jiff::Timestamp;
 
 use crate::args::Output;
-use crate::data::DataArgs;
 use crate::exit::Exit;
 use crate::out;
-use crate::remote::ServerArgs;
+use crate::remote::AskArgs;
 use crate::run::read_json;
 
 /// Where an event comes from that does not say it.
@@ -33,12 +32,7 @@ pub(crate) struct EventsArgs {
     #[command(subcommand)]
     command: EventsCommand,
     #[command(flatten)]
-    server: ServerArgs,
-    /// How the result is printed
-    #[arg(long, value_enum, default_value_t, global = true)]
-    output: Output,
-    #[command(flatten)]
-    data: DataArgs,
+    ask: AskArgs,
 }
 
 #[derive(Subcommand)]
@@ -53,13 +47,7 @@ enum EventsCommand {
 }
 
 pub(crate) async fn events(args: EventsArgs) -> Exit {
-    match send(&args).await {
-        Ok(exit) => exit,
-        Err(error) => {
-            out::note(format_args!("error: {error:#}"));
-            Exit::Refused
-        }
-    }
+    out::exit(send(&args).await)
 }
 
 async fn send(args: &EventsArgs) -> anyhow::Result<Exit> {
@@ -71,9 +59,12 @@ async fn send(args: &EventsArgs) -> anyhow::Result<Exit> {
         }
         event => complete(event)?,
     };
-    let server = args.server.any(&args.data)?;
+    let server = args.ask.server()?;
     let taken = server.ask(Method::POST, "events", Some(&body)).await?;
-    let shown = match (args.output, taken.get("events").and_then(Value::as_array)) {
+    let shown = match (
+        args.ask.output,
+        taken.get("events").and_then(Value::as_array),
+    ) {
         (Output::Json, _) => taken.to_json_pretty(),
         (Output::Text, None) => told(&taken),
         (Output::Text, Some(each)) => each.iter().map(told).collect::<Vec<_>>().join("\n"),

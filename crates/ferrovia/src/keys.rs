@@ -7,10 +7,9 @@ use ferrovia_expr::{Object, Value, value};
 use http::Method;
 
 use crate::args::{Output, duration};
-use crate::data::DataArgs;
 use crate::exit::Exit;
 use crate::out;
-use crate::remote::{ServerArgs, part};
+use crate::remote::{AskArgs, part};
 use crate::runs::table::{align, text, time};
 use crate::users::Given;
 
@@ -33,12 +32,7 @@ pub(crate) struct KeysArgs {
     #[command(subcommand)]
     command: KeysCommand,
     #[command(flatten)]
-    server: ServerArgs,
-    /// How the result is printed
-    #[arg(long, value_enum, default_value_t, global = true)]
-    output: Output,
-    #[command(flatten)]
-    data: DataArgs,
+    ask: AskArgs,
 }
 
 #[derive(Subcommand)]
@@ -81,21 +75,15 @@ enum KeysCommand {
 }
 
 pub(crate) async fn keys(args: KeysArgs) -> Exit {
-    match answer(&args).await {
-        Ok(exit) => exit,
-        Err(error) => {
-            out::note(format_args!("error: {error:#}"));
-            Exit::Refused
-        }
-    }
+    out::exit(answer(&args).await)
 }
 
 async fn answer(args: &KeysArgs) -> anyhow::Result<Exit> {
-    let server = args.server.any(&args.data)?;
+    let server = args.ask.server()?;
     let shown = match &args.command {
         KeysCommand::List { user } => {
             let found = server.get(&format!("users/{}/keys", part(user))).await?;
-            match args.output {
+            match args.ask.output {
                 Output::Json => found.to_json_pretty(),
                 Output::Text => listed(&found),
             }
@@ -121,7 +109,7 @@ async fn answer(args: &KeysArgs) -> anyhow::Result<Exit> {
             }
             let path = format!("users/{}/keys", part(user));
             let made = server.ask(Method::POST, &path, Some(&order.into())).await?;
-            match args.output {
+            match args.ask.output {
                 Output::Json => made.to_json_pretty(),
                 // Alone, so that it can go into a file.
                 Output::Text => text(&made, "key"),

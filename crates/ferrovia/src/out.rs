@@ -21,6 +21,14 @@ pub(crate) fn result(text: &str, exit: Exit) -> Exit {
     }
 }
 
+/// How a command ends; what went wrong is said.
+pub(crate) fn exit(ended: anyhow::Result<Exit>) -> Exit {
+    ended.unwrap_or_else(|error| {
+        note(format_args!("error: {error:#}"));
+        Exit::Refused
+    })
+}
+
 /// Writes a line for people. Colours are taken out again where standard error is no terminal.
 pub(crate) fn note(text: impl Display) {
     raw(format_args!("{text}\n"));

@@ -14,6 +14,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use url::Url;
 
+use crate::args::Output;
 use crate::data::{DataArgs, Serving};
 use crate::read::Source;
 
@@ -33,6 +34,25 @@ pub(crate) struct ServerArgs {
     /// A file with the API key for --server; that in FERROVIA_API_KEY unless given
     #[arg(long, value_name = "FILE", global = true, requires = "server")]
     key_file: Option<PathBuf>,
+}
+
+/// What every command has that asks a server.
+#[derive(Args)]
+pub(crate) struct AskArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+impl AskArgs {
+    /// The server that was named, or the one that has the data directory.
+    pub(crate) fn server(&self) -> anyhow::Result<Server> {
+        self.server.any(&self.data)
+    }
 }
 
 impl ServerArgs {

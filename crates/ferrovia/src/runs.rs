@@ -148,13 +148,7 @@ enum Place {
 }
 
 pub(crate) async fn runs(args: Box<RunsArgs>) -> Exit {
-    match answer(&args).await {
-        Ok(exit) => exit,
-        Err(error) => {
-            out::note(format_args!("error: {error:#}"));
-            Exit::Refused
-        }
-    }
+    out::exit(answer(&args).await)
 }
 
 async fn answer(args: &RunsArgs) -> anyhow::Result<Exit> {

@@ -8,11 +8,10 @@ use ferrovia_expr::{Value, value};
 use http::Method;
 
 use crate::args::Output;
-use crate::data::DataArgs;
 use crate::exit::Exit;
 use crate::out;
 use crate::read::Source;
-use crate::remote::{ServerArgs, part};
+use crate::remote::{AskArgs, part};
 use crate::runs::table::{align, text};
 
 /// More than a server keeps, so that it is the server that says so.
@@ -38,12 +37,7 @@ pub(crate) struct SecretsArgs {
     #[command(subcommand)]
     command: SecretsCommand,
     #[command(flatten)]
-    server: ServerArgs,
-    /// How the result is printed
-    #[arg(long, value_enum, default_value_t, global = true)]
-    output: Output,
-    #[command(flatten)]
-    data: DataArgs,
+    ask: AskArgs,
 }
 
 #[derive(Subcommand)]
@@ -71,13 +65,7 @@ enum SecretsCommand {
 }
 
 pub(crate) async fn secrets(args: SecretsArgs) -> Exit {
-    match answer(&args).await {
-        Ok(exit) => exit,
-        Err(error) => {
-            out::note(format_args!("error: {error:#}"));
-            Exit::Refused
-        }
-    }
+    out::exit(answer(&args).await)
 }
 
 async fn answer(args: &SecretsArgs) -> anyhow::Result<Exit> {
@@ -85,28 +73,28 @@ async fn answer(args: &SecretsArgs) -> anyhow::Result<Exit> {
         SecretsCommand::Set { name, file, json } => {
             let path = path(name)?;
             let order = value!({ "value": read(file.as_ref(), *json)? });
-            let server = args.server.any(&args.data)?;
+            let server = args.ask.server()?;
             server.ask(Method::PUT, &path, Some(&order)).await?;
             format!("set {name}")
         }
         SecretsCommand::Remove { name } => {
-            let server = args.server.any(&args.data)?;
+            let server = args.ask.server()?;
             server.ask(Method::DELETE, &path(name)?, None).await?;
             format!("removed {name}")
         }
         SecretsCommand::List => {
-            let found = args.server.any(&args.data)?.get("secrets").await?;
-            match args.output {
+            let found = args.ask.server()?.get("secrets").await?;
+            match args.ask.output {
                 Output::Json => found.to_json_pretty(),
                 Output::Text => listed(&found),
             }
         }
         SecretsCommand::RotateKey => {
-            let server = args.server.any(&args.data)?;
+            let server = args.ask.server()?;
             let path = "secrets/rotate-key";
             let rotated = server.ask(Method::POST, path, None).await?;
             let resealed = rotated.get("resealed").and_then(Value::as_i64);
-            match args.output {
+            match args.ask.output {
                 Output::Json => rotated.to_json_pretty(),
                 Output::Text => format!(
                     "sealed {} under the key {}",

@@ -11,11 +11,10 @@ use ferrovia_server::access::{Namespaces, Role};
 use http::Method;
 
 use crate::args::Output;
-use crate::data::DataArgs;
 use crate::exit::Exit;
 use crate::out;
 use crate::read::Source;
-use crate::remote::{Server, ServerArgs, part};
+use crate::remote::{AskArgs, Server, part};
 use crate::runs::table::{align, text, time};
 
 /// A file with a password.
@@ -41,12 +40,7 @@ pub(crate) struct UsersArgs {
     #[command(subcommand)]
     command: UsersCommand,
     #[command(flatten)]
-    server: ServerArgs,
-    /// How the result is printed
-    #[arg(long, value_enum, default_value_t, global = true)]
-    output: Output,
-    #[command(flatten)]
-    data: DataArgs,
+    ask: AskArgs,
 }
 
 #[derive(Subcommand)]
@@ -145,22 +139,16 @@ impl Given {
 }
 
 pub(crate) async fn users(args: UsersArgs) -> Exit {
-    match answer(&args).await {
-        Ok(exit) => exit,
-        Err(error) => {
-            out::note(format_args!("error: {error:#}"));
-            Exit::Refused
-        }
-    }
+    out::exit(answer(&args).await)
 }
 
 async fn answer(args: &UsersArgs) -> anyhow::Result<Exit> {
-    let server = args.server.any(&args.data)?;
+    let server = args.ask.server()?;
     let done = |what: String| Ok(out::result(&what, Exit::Completed));
     match &args.command {
         UsersCommand::List => {
             let found = server.get("users").await?;
-            let shown = match args.output {
+            let shown = match args.ask.output {
                 Output::Json => found.to_json_pretty(),
                 Output::Text => listed(&found),
             };
@@ -177,7 +165,7 @@ async fn answer(args: &UsersArgs) -> anyhow::Result<Exit> {
             order.insert("roles", role.iter().map(Given::wire).collect::<Vec<_>>());
             let order = order.into();
             let made = server.ask(Method::POST, "users", Some(&order)).await?;
-            done(match args.output {
+            done(match args.ask.output {
                 Output::Json => made.to_json_pretty(),
                 Output::Text => format!("added {}", text(&made, "name")),
             })

@@ -298,6 +298,13 @@ impl Bed {
         seen.iter().map(|(path, _)| path.clone()).collect()
     }
 
+    /// The calls without those that were sent again with the key of the one before.
+    pub(crate) fn distinct_calls(&self) -> Vec<String> {
+        let mut seen = self.service.seen.lock().expect("no holder panics").clone();
+        seen.dedup();
+        seen.into_iter().map(|(path, _)| path).collect()
+    }
+
     pub(crate) fn keys(&self) -> Vec<Arc<str>> {
         let seen = self.service.seen.lock().expect("no holder panics");
         seen.iter().map(|(_, key)| key.clone()).collect()
